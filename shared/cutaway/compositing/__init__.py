@@ -1,0 +1,1 @@
+"""The original under its matte: cutout, mask, flattened, and clean edge colours."""

@@ -1,0 +1,95 @@
+"""A decoded picture: its own numbers at its own depth, and what goes along with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Metadata", "Pixels", "to_depth"]
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a file says besides its pixels; None where it says nothing.
+
+    Attributes:
+        icc_profile: The ICC profile that gives the numbers their colour.
+        exif: The EXIF block, without the `Exif` marker, its orientation reset to upright.
+        xmp: The XMP packet.
+        dpi: Resolution in dots per inch, horizontal and vertical.
+    """
+
+    icc_profile: bytes | None = None
+    exif: bytes | None = field(default=None, repr=False)
+    xmp: bytes | None = field(default=None, repr=False)
+    dpi: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pixels:
+    """A picture, upright, colour and alpha apart.
+
+    Attributes:
+        colour: uint8 or uint16, shape (height, width, 3) for RGB or (height, width, 1) for grey,
+            C-contiguous. Not premultiplied.
+        alpha: The picture's own transparency, same dtype, shape (height, width); None if opaque.
+        metadata: What the file says besides.
+        warnings: What a user should know about how it was read, such as dropped frames.
+        borrowed: Whether `colour` is the caller's own memory, which must not be written to.
+    """
+
+    colour: NDArray[Any]
+    alpha: NDArray[Any] | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    warnings: tuple[str, ...] = ()
+    borrowed: bool = False
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.colour.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.colour.shape[1])
+
+    @property
+    def depth(self) -> int:
+        """Bits in a channel: 8 or 16."""
+        return int(self.colour.dtype.itemsize) * 8
+
+    def guide(self) -> NDArray[np.uint8]:
+        """The picture as 8-bit RGB, shape (height, width, 3): what engines look at.
+
+        The picture's own memory where it is 8-bit RGB already, so never write to it.
+        """
+        colour = to_depth(self.colour, 8)
+        if colour.shape[2] == 1:
+            return cv2.cvtColor(colour, cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)
+        return colour
+
+
+def to_depth(values: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Scale uint8 or uint16 numbers to `bits` (8 or 16) over the full range, rounding.
+
+    The same array comes back where nothing needs to change.
+    """
+    if values.dtype.itemsize * 8 == bits:
+        return values
+    if bits == 16:  # noqa: PLR2004
+        return values.astype(np.uint16) * np.uint16(257)
+    scaled = np.empty(values.shape, np.uint8)
+    rows = max(1, _BLOCK // max(1, values[:1].size))
+    for top in range(0, values.shape[0], rows):  # a whole temporary would be twice the picture
+        block = values[top : top + rows].astype(np.uint32)
+        scaled[top : top + rows] = (block * 255 + 32767) // 65535
+    return scaled

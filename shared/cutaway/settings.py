@@ -1,0 +1,112 @@
+"""What this machine's user has set: the environment first, then the config file.
+
+Every field of `Settings` can be given as `CUTAWAY_<NAME>` or as a key of `config.toml` in the
+user's configuration folder (`cutaway doctor` tells where; `CUTAWAY_CONFIG` names another file).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from cutaway.errors import ConfigError
+
+__all__ = ["DEFAULT_MODELS_URL", "Limits", "Settings", "config_path"]
+
+DEFAULT_MODELS_URL = "https://github.com/danielgatis/rembg/releases/download/v0.0.0/"
+
+
+class Limits(BaseModel):
+    """How much a picture may be, checked before it is decoded, and where it may come from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_bytes: Annotated[int, Field(gt=0, description="Bytes of a picture file.")] = 64 << 20
+    max_pixels: Annotated[int, Field(gt=0, description="Width times height.")] = 100_000_000
+    allow_private_network: Annotated[
+        bool, Field(description="Fetch pictures from private and loopback addresses too.")
+    ] = False
+
+
+def config_path() -> Path:
+    """The config file's place, whether or not it is there."""
+    named = os.environ.get("CUTAWAY_CONFIG")
+    return Path(named) if named else platformdirs.user_config_path("cutaway") / "config.toml"
+
+
+class Settings(BaseSettings):
+    """What the user has set; `Settings.load()` reads it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CUTAWAY_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    model: Annotated[str, Field(min_length=1)] = "auto"
+    models_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_cache_path("cutaway") / "models",
+        description="Where model files are kept.",
+    )
+    models_url: Annotated[
+        str, Field(pattern="^https?://", description="Where model files come from: a mirror's URL.")
+    ] = DEFAULT_MODELS_URL
+    threads: Annotated[
+        int | None, Field(ge=1, description="Threads for a network; all usable cores if not set.")
+    ] = None
+    max_bytes: Annotated[int, Field(gt=0)] = Limits().max_bytes
+    max_pixels: Annotated[int, Field(gt=0)] = Limits().max_pixels
+    allow_private_network: bool = False
+
+    @property
+    def limits(self) -> Limits:
+        """The limits on a picture, on their own."""
+        return Limits(
+            max_bytes=self.max_bytes,
+            max_pixels=self.max_pixels,
+            allow_private_network=self.allow_private_network,
+        )
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:  # noqa: ANN401  (any field's value)
+        """Read environment and config file; `overrides` win over both.
+
+        Raises:
+            ConfigError: the file can't be read, or a key or a value is wrong.
+        """
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise ConfigError(
+                f"the setting {name} can't be used",
+                first["msg"][:1].lower() + first["msg"][1:],
+                f"Change it in {config_path()} or in CUTAWAY_{name.upper()}",
+            ) from error
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(
+                f"{config_path()} can't be read", str(error), "Mend the file or remove it"
+            ) from error
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (a .env may be a stranger's)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (not used)
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the config file."""
+        file = TomlConfigSettingsSource(settings_cls, config_path())
+        return init_settings, env_settings, file
