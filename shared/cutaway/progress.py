@@ -50,7 +50,7 @@ class Cancellation:
     def check(self) -> None:
         """Raise `Cancelled` if the work is to stop."""
         if self._cancelled:
-            raise Cancelled("the removal was cancelled", next_step="Start it again if you need it")
+            raise Cancelled("the work was cancelled", next_step="Start it again if you need it")
 
     @contextmanager
     def interrupting(self, interrupt: Callable[[], None]) -> Iterator[None]:
