@@ -1,0 +1,115 @@
+"""The original under its matte, composed stripe by stripe so that no second picture is held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cutaway.images.stripes import stripes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Fill", "Mask", "OnFill", "OnTransparency", "multiply_into"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """What stands behind the subject: a value for each colour channel, 0..1, and alpha, 0..1."""
+
+    colour: tuple[float, ...]
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Picture:
+    """The original's colour and the matte it is seen through.
+
+    Attributes:
+        colour: uint8 or uint16, shape (height, width, 1 or 3), not premultiplied.
+        alpha: Same dtype, shape (height, width).
+    """
+
+    colour: NDArray[Any]
+    alpha: NDArray[Any]
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.alpha.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.alpha.shape[1])
+
+    @property
+    def depth(self) -> int:
+        """Bits in a channel: 8 or 16."""
+        return int(self.alpha.dtype.itemsize) * 8
+
+
+class Mask(_Picture):
+    """The matte as a grey picture, white = subject."""
+
+    @property
+    def channels(self) -> int:
+        """Grey."""
+        return 1
+
+    def rows(self, top: int, bottom: int) -> NDArray[Any]:
+        """Rows `top` up to `bottom`, shape (rows, width, 1)."""
+        return self.alpha[top:bottom, :, None]
+
+
+class OnTransparency(_Picture):
+    """The subject with straight alpha; colour is 0 where nothing of it shows."""
+
+    @property
+    def channels(self) -> int:
+        """The colour channels and alpha."""
+        return int(self.colour.shape[2]) + 1
+
+    def rows(self, top: int, bottom: int) -> NDArray[Any]:
+        """Rows `top` up to `bottom`, shape (rows, width, channels)."""
+        alpha = self.alpha[top:bottom, :, None]
+        # What was removed must not be found in the file, and zeros pack smaller.
+        shown = self.colour[top:bottom] * (alpha > 0)
+        whole: NDArray[Any] = np.concatenate((shown, alpha), axis=2)
+        return whole
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnFill(_Picture):
+    """The subject over a fill: opaque, or with the alpha of both (Porter and Duff's over)."""
+
+    fill: Fill
+
+    @property
+    def channels(self) -> int:
+        """Colour channels, and alpha unless the fill is opaque."""
+        colours = max(int(self.colour.shape[2]), len(self.fill.colour))
+        return colours + (self.fill.alpha < 1)
+
+    def rows(self, top: int, bottom: int) -> NDArray[Any]:
+        """Rows `top` up to `bottom`, shape (rows, width, channels)."""
+        white = np.float32(np.iinfo(self.alpha.dtype).max)
+        alpha = self.alpha[top:bottom, :, None].astype(np.float32) / white
+        behind = np.float32(self.fill.alpha) * (1 - alpha)
+        over = alpha + behind
+        fill = np.array(self.fill.colour, np.float32) * white
+        mixed = self.colour[top:bottom] * alpha + fill * behind
+        mixed /= np.maximum(over, np.float32(1e-6))
+        parts = (mixed, over * white) if self.fill.alpha < 1 else (mixed,)
+        whole: NDArray[Any] = np.rint(np.concatenate(parts, axis=2)).astype(self.alpha.dtype)
+        return whole
+
+
+def multiply_into(alpha: NDArray[Any], other: NDArray[Any]) -> None:
+    """Multiply a matte by another of its dtype (uint8 or uint16) and shape, in place, rounding."""
+    white = int(np.iinfo(alpha.dtype).max)
+    for top, bottom in stripes(alpha.shape[0], alpha.shape[1] * 8):
+        product = alpha[top:bottom].astype(np.uint64) * other[top:bottom]
+        alpha[top:bottom] = (product + white // 2) // white

@@ -1,0 +1,133 @@
+"""The guided filter: a matte as a linear function of the picture's colour around each pixel.
+
+K. He, J. Sun, X. Tang, "Guided Image Filtering", IEEE PAMI 35(6), 2013, with a colour guide
+(section 3.5). The functions that are fitted at a small size are applied at any other (K. He,
+J. Sun, "Fast Guided Filter", arXiv:1505.00996): that is how a small matte takes on the edges of
+a large picture.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from cutaway.compositing.enlarging import enlarged_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["apply_rows", "coefficients"]
+
+_INTERCEPT = 3
+_BLOCK = 1 << 16
+"""Pixels worked on at once; each takes some 200 bytes meanwhile."""
+
+
+def coefficients(
+    guide: NDArray[np.float32], matte: NDArray[np.float32], radius: int, epsilon: float
+) -> NDArray[np.float32]:
+    """Fit `matte = slopes . colour + intercept` in the window around each pixel, and average.
+
+    Args:
+        guide: float32, shape (height, width, 3), 0..1: the picture at the matte's size.
+        matte: float32, shape (height, width), 0..1.
+        radius: Half the side of the square windows, in pixels, 0 or more; the picture is mirrored
+            at its frame.
+        epsilon: How strongly steep slopes are discouraged, in squared colour units, above 0
+            (1e-5 follows all detail of the guide, 1e-2 smooths).
+
+    Returns:
+        float32, shape (height, width, 4): the slopes for red, green and blue, and the intercept,
+        each the mean over all windows that hold the pixel.
+    """
+    height, width = matte.shape
+    result = np.empty((height, width, 4), np.float32)
+    halo = 2 * radius  # a mean over windows looks one radius far, and each window another
+    rows = max(1, _BLOCK // width, 2 * halo)
+    for top in range(0, height, rows):
+        first, last = max(0, top - halo), top + rows + halo
+        models = _linear_models(guide[first:last], matte[first:last], radius, epsilon)
+        for index, values in enumerate(models):
+            block = _mean(values, radius)[top - first :][:rows]
+            result[top : top + rows, :, index] = block
+    return result
+
+
+def apply_rows(
+    coefficients: NDArray[np.float32], guide: NDArray[np.uint8], top: int, bottom: int
+) -> NDArray[np.float32]:
+    """The matte of some rows of a picture, by functions that were fitted at another size.
+
+    The coefficients are interpolated linearly between pixel centres and repeated beyond the
+    outermost; a row comes out the same whichever rows are asked for along with it. About 13
+    bytes are taken for each pixel of those rows.
+
+    Args:
+        coefficients: What `coefficients` returned, any size.
+        guide: uint8, shape (height, width, 3): the picture at its full size.
+        top: The first row wanted.
+        bottom: One past the last row wanted, above `top`.
+
+    Returns:
+        float32, shape (bottom - top, width), 0..1.
+    """
+    matte = np.zeros((bottom - top, guide.shape[1]), np.float32)
+    for index in range(4):
+        plane = enlarged_rows(coefficients[..., index], guide.shape, top, bottom)
+        if index < _INTERCEPT:
+            plane *= cv2.extractChannel(guide[top:bottom], index)
+            plane /= 255
+        matte += plane
+    return np.clip(matte, 0, 1, out=matte)
+
+
+def _linear_models(
+    guide: NDArray[np.float32], matte: NDArray[np.float32], radius: int, epsilon: float
+) -> list[NDArray[np.float64]]:
+    """Slopes and intercept of the best fit in each window: four planes."""
+    # In float32 the variance of a flat window, a difference of two means, would be lost.
+    colour = [guide[..., channel].astype(np.float64) for channel in range(3)]
+    target = matte.astype(np.float64)
+    means = [_mean(channel, radius) for channel in colour]
+    mean = _mean(target, radius)
+    covariances = [_mean(colour[i] * target, radius) - means[i] * mean for i in range(3)]
+    variances = {
+        (i, j): _mean(colour[i] * colour[j], radius) - means[i] * means[j]
+        for i in range(3)
+        for j in range(i, 3)
+    }
+    for i in range(3):
+        variances[i, i] += epsilon
+    slopes = _solve(variances, covariances)
+    intercept = mean - sum(slope * centre for slope, centre in zip(slopes, means, strict=True))
+    return [*slopes, intercept]
+
+
+def _solve(
+    matrix: dict[tuple[int, int], NDArray[np.float64]], right: list[NDArray[np.float64]]
+) -> list[NDArray[np.float64]]:
+    """Solve a symmetric positive 3x3 system at each pixel, by its LDL' decomposition.
+
+    Unlike Cramer's rule it stays exact where the three channels are one, as in a grey picture.
+    """
+    d0 = matrix[0, 0]
+    l10, l20 = matrix[0, 1] / d0, matrix[0, 2] / d0
+    d1 = matrix[1, 1] - l10 * matrix[0, 1]
+    rest = matrix[1, 2] - l10 * matrix[0, 2]
+    l21 = rest / d1
+    d2 = matrix[2, 2] - l20 * matrix[0, 2] - l21 * rest
+    y0 = right[0]
+    y1 = right[1] - l10 * y0
+    y2 = right[2] - l20 * y0 - l21 * y1
+    x2 = y2 / d2
+    x1 = y1 / d1 - l21 * x2
+    x0 = y0 / d0 - l10 * x1 - l20 * x2
+    return [x0, x1, x2]
+
+
+def _mean(values: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
+    """The mean over the window around each pixel."""
+    side = 2 * radius + 1
+    return cv2.boxFilter(values, -1, (side, side)).astype(np.float64, copy=False)

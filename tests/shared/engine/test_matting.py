@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import os
+import tracemalloc
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from cutaway.engine.matting import estimate_alpha
+from cutaway.errors import Cancelled
+from cutaway.progress import Cancellation, Progress, Step
+from tests.shared.engine.mattes import dark_on, meadow, sky
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+_SIZE = 280
+_REACH = 4
+
+
+def solve(rgb: NDArray[np.uint8], trimap: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return estimate_alpha(rgb, trimap, Progress())
+
+
+def half_known(
+    height: int, width: int, known: dict[str, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A picture dark above and light below, and a trimap known in its outer rows or columns."""
+    ramp = np.linspace(0, 255, height * width).reshape(height, width).astype(np.uint8)
+    trimap = np.full((height, width), 128, np.uint8)
+    flat = trimap.reshape(-1)
+    if "first" in known:
+        flat[: max(1, flat.size // 4)] = known["first"]
+    if "last" in known:
+        flat[-max(1, flat.size // 4) :] = known["last"]
+    return np.repeat(ramp[..., None], 3, axis=2), trimap
+
+
+@pytest.mark.parametrize(
+    ("shape", "background", "mse", "share"),
+    [
+        ("soft disc", sky, 0.004, 0.15),
+        ("soft disc", meadow, 0.035, 0.5),
+        ("strands", sky, 0.0002, 0.015),
+        ("strands", meadow, 0.008, 0.13),
+        ("fur", sky, 0.0002, 0.01),
+        ("fur", meadow, 0.002, 0.05),
+    ],
+)
+def test_a_known_matte_is_found_again(
+    shape: str, background: Callable[[int], NDArray[np.float64]], mse: float, share: float
+) -> None:
+    made = dark_on(background(_SIZE), shape)
+    trimap = made.trimap(_REACH)
+    unknown = trimap == 128
+    truth = made.alpha[unknown]
+    error = np.abs(solve(made.rgb, trimap)[unknown] - truth)
+    assert np.mean(error**2) < mse
+    assert error.sum() < share * np.abs(0.5 - truth).sum()
+
+
+def test_a_small_band_is_solved_at_its_own_size() -> None:
+    made = dark_on(meadow(160), "fur")
+    trimap = made.trimap(2)
+    unknown = trimap == 128
+    error = solve(made.rgb, trimap)[unknown] - made.alpha[unknown]
+    assert np.mean(error**2) < 0.002
+
+
+def test_what_the_trimap_knows_comes_out_exactly() -> None:
+    made = dark_on(meadow(_SIZE), "strands")
+    trimap = made.trimap(_REACH)
+    alpha = solve(made.rgb, trimap)
+    assert alpha.dtype == np.float32
+    assert set(alpha[trimap == 255]) == {1}
+    assert set(alpha[trimap == 0]) == {0}
+    assert 0 <= alpha.min() < alpha.max() <= 1
+
+
+def test_without_a_band_nothing_is_solved() -> None:
+    made = dark_on(sky(64), "soft disc")
+    trimap = np.where(made.alpha > 0.5, 255, 0).astype(np.uint8)
+    steps: list[Step] = []
+    alpha = estimate_alpha(made.rgb, trimap, Progress(steps.append))
+    assert np.array_equal(alpha * 255, trimap)
+    assert not steps
+
+
+@pytest.mark.parametrize(("known", "expected"), [({"first": 255}, 1), ({"last": 0}, 0), ({}, 0.5)])
+@pytest.mark.parametrize("size", [(40, 50), (1, 1), (1, 30)])
+def test_a_band_with_one_neighbour_or_none_has_a_plain_answer(
+    known: dict[str, int], expected: float, size: tuple[int, int]
+) -> None:
+    rgb, trimap = half_known(*size, known)
+    alpha = solve(rgb, trimap)
+    assert set(alpha[trimap == 128]) <= {expected}
+
+
+@pytest.mark.parametrize("size", [(1, 60), (60, 1), (2, 30), (30, 2), (1, 40_000), (3, 3), (5, 4)])
+def test_narrow_pictures_are_solved_between_dark_and_light(size: tuple[int, int]) -> None:
+    rgb, trimap = half_known(*size, {"first": 0, "last": 255})
+    alpha = solve(rgb, trimap).reshape(-1)
+    assert alpha[0] == 0
+    assert alpha[-1] == 1
+    assert alpha[alpha.size // 3] < 0.5 < alpha[-(alpha.size // 3)]
+
+
+def test_unknown_is_whatever_is_neither_black_nor_white() -> None:
+    made = dark_on(sky(96), "fur")
+    trimap = made.trimap(2)
+    marked = np.where(trimap == 128, 64, trimap).astype(np.uint8)
+    assert np.array_equal(solve(made.rgb, marked), solve(made.rgb, trimap))
+
+
+def test_a_known_strand_thinner_than_a_reduced_pixel_is_not_lost() -> None:
+    rgb = np.full((600, 600, 3), 230, np.uint8)
+    rgb[:, 280:320] = 30
+    trimap = np.full((600, 600), 128, np.uint8)
+    trimap[:, :10] = trimap[:, -10:] = 0
+    trimap[:, 299:301] = 255
+    alpha = solve(rgb, trimap)
+    assert alpha[:, 285:315].min() > 0.9
+    assert alpha[:, 340:].max() < 0.1
+
+
+def test_progress_rises_and_can_be_stopped_from_inside_the_solver() -> None:
+    made = dark_on(meadow(_SIZE), "strands")
+    trimap = made.trimap(_REACH)
+    steps: list[Step] = []
+    estimate_alpha(made.rgb, trimap, Progress(steps.append))
+    shares = [step.share for step in steps]
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] < shares[-1] <= 1
+
+    cancellation = Cancellation()
+    seen: list[Step] = []
+
+    def stop_at_the_tenth(step: Step) -> None:
+        seen.append(step)
+        if len(seen) == 10:
+            cancellation.cancel()
+
+    with pytest.raises(Cancelled):
+        estimate_alpha(made.rgb, trimap, Progress(stop_at_the_tenth, cancellation))
+    assert len(seen) == 10
+
+
+def test_a_large_picture_needs_few_bytes_a_pixel() -> None:
+    rgb = np.random.default_rng(1).integers(0, 256, (1500, 1400, 3), dtype=np.uint8)
+    trimap = np.zeros((1500, 1400), np.uint8)
+    cv2.circle(trimap, (700, 750), 500, (128,), -1)
+    cv2.circle(trimap, (700, 750), 430, (255,), -1)
+    tracemalloc.start()
+    try:
+        solve(rgb, trimap)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 45 * trimap.size
+
+
+def test_a_photo_is_matted_as_by_the_full_solver() -> None:
+    folder = os.environ.get("CUTAWAY_TEST_DATA")
+    if not folder or not (Path(folder) / "pairs" / "lemur.png").exists():
+        pytest.skip("CUTAWAY_TEST_DATA holds no pairs/lemur.png")
+    pairs = Path(folder) / "pairs"
+    rgb = cv2.imread(str(pairs / "lemur.png"), cv2.IMREAD_COLOR_RGB)
+    trimap = cv2.imread(str(pairs / "lemur_trimap.png"), cv2.IMREAD_GRAYSCALE)
+    mask = cv2.imread(str(pairs / "lemur_mask.png"), cv2.IMREAD_GRAYSCALE)
+    assert rgb is not None
+    assert trimap is not None
+    assert mask is not None
+    alpha = solve(rgb.astype(np.uint8), trimap.astype(np.uint8))
+    unknown = (trimap > 0) & (trimap < 255)
+    assert np.mean((alpha[unknown] - mask[unknown] / 255) ** 2) < 0.0004

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from cutaway.engine import catalogue
+from cutaway.engine.network import NetworkEngine
+from cutaway.engine.runtimes import OnnxRuntime, OpenCvRuntime, Runtime, load_network
+from cutaway.errors import Cancelled, ModelDamaged, NoSubjectFound, RuntimeUnavailable
+from cutaway.progress import Cancellation, Progress, Step
+from tests.fakes.networks import make_network
+from tests.pictures import ellipse, overlap, portrait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+RUNTIMES: dict[str, Callable[[Path], Runtime]] = {
+    "onnxruntime": lambda path: OnnxRuntime(path, 2),
+    "opencv": OpenCvRuntime,
+}
+
+
+@pytest.fixture(params=RUNTIMES)
+def runtime(request: pytest.FixtureRequest):
+    return RUNTIMES[request.param]
+
+
+def resized(mask: np.ndarray, size: int) -> np.ndarray:
+    rows = np.arange(size) * mask.shape[0] // size
+    columns = np.arange(size) * mask.shape[1] // size
+    nearest: np.ndarray = mask[rows][:, columns]
+    return nearest
+
+
+def test_a_network_like_u2net_finds_the_subject_in_either_runtime(tmp_path: Path, runtime):
+    engine = NetworkEngine(catalogue.find("u2netp"), runtime(make_network(tmp_path / "n.onnx")))
+    matte = engine.find_subject(portrait(), Progress())
+    assert matte.alpha.shape == (320, 320)
+    assert matte.alpha.dtype == np.float32
+    assert matte.alpha.min() == 0
+    assert matte.alpha.max() == 1
+    assert overlap(matte.alpha, resized(ellipse(320, 240), 320)) > 0.97
+    assert matte.confidence > 0.9
+
+
+def test_a_network_like_birefnet_at_1024_with_logits_finds_it_too(tmp_path: Path):
+    network = make_network(tmp_path / "n.onnx", size=1024, logits=True)
+    engine = NetworkEngine(catalogue.find("birefnet-cod"), load_network(network))
+    matte = engine.find_subject(portrait(640, 480), Progress())
+    assert matte.alpha.shape == (1024, 1024)
+    assert overlap(matte.alpha, resized(ellipse(640, 480), 1024)) > 0.97
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (3, 2)])
+def test_a_picture_of_any_shape_can_be_shown_to_a_network(tmp_path: Path, shape):
+    engine = NetworkEngine(catalogue.find("u2netp"), load_network(make_network(tmp_path / "n")))
+    picture = np.zeros((*shape, 3), np.uint8)
+    picture[-1, -1] = 255
+    picture[0, 0] = 0
+    if shape == (1, 1):
+        with pytest.raises(NoSubjectFound):
+            engine.find_subject(picture, Progress())
+    else:
+        assert engine.find_subject(picture, Progress()).alpha.max() == 1
+
+
+def test_a_network_that_sees_nothing_says_so_instead_of_stretching_noise(tmp_path: Path):
+    network = make_network(tmp_path / "n.onnx", gain=0.01)
+    engine = NetworkEngine(catalogue.find("u2netp"), load_network(network))
+    with pytest.raises(NoSubjectFound, match="no subject was found"):
+        engine.find_subject(portrait(), Progress())
+
+
+@pytest.mark.parametrize("blank", ["white", "black", "noise", "gradient"])
+def test_the_genuine_u2netp_finds_no_subject_in_a_blank_picture(u2netp_weights: Path, blank: str):
+    pictures = {
+        "white": np.full((200, 300, 3), 255),
+        "black": np.zeros((200, 300, 3)),
+        "noise": np.random.default_rng(0).integers(0, 256, (400, 600, 3)),
+        "gradient": np.broadcast_to(np.linspace(0, 255, 300)[:, None], (200, 300, 3)),
+    }
+    engine = NetworkEngine(catalogue.find("u2netp"), load_network(u2netp_weights))
+    with pytest.raises(NoSubjectFound):
+        engine.find_subject(pictures[blank].astype(np.uint8), Progress())
+
+
+def test_a_cancel_before_the_network_runs_interrupts_it(tmp_path: Path):
+    engine = NetworkEngine(catalogue.find("u2netp"), load_network(make_network(tmp_path / "n")))
+    cancellation = Cancellation()
+
+    def cancel_at_the_start(_: Step) -> None:
+        cancellation.cancel()
+
+    with pytest.raises(Cancelled):
+        engine.find_subject(portrait(), Progress(cancel_at_the_start, cancellation))
+
+
+@pytest.mark.parametrize("content", [b"", b"no network", b"\x08\x08\x12\x07pytorch"])
+def test_a_file_that_is_no_network_is_refused_in_either_runtime(tmp_path: Path, runtime, content):
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(content)
+    with pytest.raises((ModelDamaged, RuntimeUnavailable), match=r"bad\.onnx"):
+        runtime(path)
+
+
+def test_weights_of_another_models_size_are_told_apart(tmp_path: Path):
+    engine = NetworkEngine(
+        replace(catalogue.find("u2netp"), input_size=300),
+        load_network(make_network(tmp_path / "n.onnx")),
+    )
+    with pytest.raises(ModelDamaged, match="Check that the weights belong to the named model"):
+        engine.find_subject(portrait(), Progress())
+
+
+def test_opencvs_runtime_serves_where_onnxruntime_is_absent(tmp_path: Path):
+    code = (
+        "import sys; sys.modules['onnxruntime'] = None\n"
+        "from pathlib import Path\n"
+        "from cutaway.engine.runtimes import load_network\n"
+        "print(load_network(Path(sys.argv[1])).name)"
+    )
+    network = make_network(tmp_path / "n.onnx")
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(network)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "opencv"
+
+
+def test_both_runtimes_give_the_same_matte_with_the_genuine_u2netp(u2netp_weights: Path):
+    picture = portrait()
+    mattes = [
+        NetworkEngine(catalogue.find("u2netp"), start(u2netp_weights)).find_subject(
+            picture, Progress()
+        )
+        for start in RUNTIMES.values()
+    ]
+    assert np.abs(mattes[0].alpha - mattes[1].alpha).max() < 2 / 255

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import tracemalloc
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cutaway.engine.matte import Matte
+from cutaway.engine.refinement import refine
+from cutaway.errors import Cancelled
+from cutaway.progress import Progress, Step
+from tests.pictures import ellipse, portrait
+
+
+def small_matte(truth: np.ndarray, size: int = 64) -> Matte:
+    small = cv2.resize(truth, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return Matte(small, 1.0)
+
+
+def test_a_coarse_matte_takes_on_the_pictures_own_edge():
+    truth = ellipse(1200, 900)
+    matte = small_matte(truth)
+    refined = refine(matte, portrait(1200, 900), 8, Progress()) / 255
+    plain = cv2.resize(matte.alpha, (1200, 900), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(refined - truth).mean() < 0.2 * np.abs(plain - truth).mean()
+
+
+@pytest.mark.parametrize(("value", "expected"), [(0.0, 0), (1.0, 1)])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_all_and_nothing_stay_exactly_that_at_either_depth(value, expected, depth):
+    matte = Matte(np.full((32, 32), value, np.float32), 1.0)
+    refined = refine(matte, portrait(300, 200), depth, Progress())
+    assert refined.dtype == (np.uint8 if depth == 8 else np.uint16)
+    assert (refined == expected * np.iinfo(refined.dtype).max).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 40))
+def test_every_size_of_picture_and_matte_fits(width, height, size):
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    before = picture.copy()
+    matte = Matte(np.linspace(0, 1, size * size, dtype=np.float32).reshape(size, size), 1.0)
+    assert refine(matte, picture, 8, Progress()).shape == (height, width)
+    np.testing.assert_array_equal(picture, before)
+
+
+def large_picture() -> np.ndarray:
+    return cv2.resize(portrait(400, 300), (4000, 3000), interpolation=cv2.INTER_LINEAR)
+
+
+def test_a_large_picture_is_refined_in_little_more_than_its_matte():
+    picture = large_picture()
+    matte = small_matte(ellipse(400, 300), 320)
+    tracemalloc.start()
+    try:
+        refine(matte, picture, 8, Progress())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 12_000_000 + 50_000_000  # the matte, and what does not grow with the picture
+
+
+def test_it_can_be_cancelled_between_stripes():
+    progress = Progress()
+    seen: list[float] = []
+
+    def cancel_after_two(step: Step) -> None:
+        seen.append(step.share)
+        if len(seen) == 2:
+            progress.cancellation.cancel()
+
+    progress = Progress(cancel_after_two)
+    with pytest.raises(Cancelled):
+        refine(small_matte(ellipse(400, 300)), large_picture(), 8, progress)
+    assert len(seen) == 2
