@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 
 from cutaway.errors import ModelDamaged, RuntimeUnavailable
+from cutaway.machine import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cutaway.progress import Cancellation
 
-__all__ = ["Runtime", "load_network", "usable_cores"]
+__all__ = ["Runtime", "load_network"]
 
 
 class Runtime(Protocol):
@@ -42,13 +42,6 @@ class Runtime(Protocol):
             Cancelled: the caller stopped it.
         """
         ...
-
-
-def usable_cores() -> int:
-    """Cores this process may run on, at least 1."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def load_network(path: Path, threads: int | None = None) -> Runtime:
