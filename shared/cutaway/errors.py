@@ -77,9 +77,9 @@ class CutawayError(Exception):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        """The whole message: `what: why. Next step.`"""
-        cause = f": {self.why}" if self.why else ""
-        advice = f" {self.next_step}." if self.next_step else ""
+        """The whole message: what, why, and the next step."""
+        cause = f": {self.why.rstrip('.')}" if self.why else ""
+        advice = f" {self.next_step.rstrip('.')}." if self.next_step else ""
         return f"{self.what}{cause}.{advice}"
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Colour", "ImageFormat", "Output", "RemovalOptions"]
 
 _WHITE = (255, 255, 255)
+_OTHER_ENDINGS = {"PNG": (), "WEBP": (), "JPG": ("JPEG", "JPE")}
 
 
 class Output(StrEnum):
@@ -34,6 +35,17 @@ class ImageFormat(StrEnum):
     PNG = "PNG"
     WEBP = "WEBP"
     JPG = "JPG"
+
+    @classmethod
+    def of_suffix(cls, suffix: str) -> Self | None:
+        """The format that a file name's ending (`.png`, any case) stands for; None if none."""
+        name = suffix.lstrip(".").upper()
+        return next((one for one in cls if name in {one.value, *_OTHER_ENDINGS[one]}), None)
+
+    @property
+    def suffix(self) -> str:
+        """The usual ending of a file name, with its dot."""
+        return f".{self.value.lower()}"
 
 
 class Colour(BaseModel):
@@ -69,7 +81,7 @@ def _colour(value: object) -> object:
 
 
 def _named_colour(text: str) -> tuple[float, ...]:
-    from PIL import ImageColor  # noqa: PLC0415  (heavy, and seldom needed)
+    from PIL import ImageColor
 
     red, green, blue, *alpha = ImageColor.getrgb(text)
     return (red, green, blue, *(part / 255 for part in alpha))
@@ -117,9 +129,9 @@ class RemovalOptions(BaseModel):
     clean_edges: Annotated[
         bool, Field(description="Take the background's colour out of half-transparent pixels.")
     ] = True
-    format: Annotated[
-        ImageFormat, BeforeValidator(_upper), Field(alias="outputFormat")
-    ] = ImageFormat.PNG
+    format: Annotated[ImageFormat, BeforeValidator(_upper), Field(alias="outputFormat")] = (
+        ImageFormat.PNG
+    )
     quality: Annotated[
         int, Field(ge=20, le=99, alias="outputQuality", description="For WEBP and JPG.")
     ] = 95
@@ -164,17 +176,15 @@ class RemovalOptions(BaseModel):
 
 def _option_error(model: type[BaseModel], error: ValidationError) -> OptionError:
     first = error.errors(include_url=False, include_context=False)[0]
-    name = ".".join(str(part) for part in first["loc"]) or "the options"
+    name = str(first["loc"][0]) if first["loc"] else "this combination of options"
     if first["type"] == "extra_forbidden":
         return OptionError(f"there is no option {name}", next_step=_nearest(model, name))
-    reason = first["msg"].removeprefix("Value error, ")
-    return OptionError(
-        f"{name} can't be used", reason[:1].lower() + reason[1:], "Change it and try again"
-    )
+    reason = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return OptionError(f"{name} can't be used", reason, "Change it and try again")
 
 
 def _nearest(model: type[BaseModel], name: str) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415  (only for a misspelt name)
+    from difflib import get_close_matches
 
     match = get_close_matches(name, model.model_fields, n=1, cutoff=0.5)
     return f"The nearest is {match[0]}" if match else f"Known: {', '.join(model.model_fields)}"

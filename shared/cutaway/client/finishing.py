@@ -1,0 +1,119 @@
+"""From what a backend found to the finished picture: the same for every backend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from cutaway.compositing.composition import multiply_into
+from cutaway.compositing.edge_colours import clean_edge_colours
+from cutaway.cutout import Cutout
+from cutaway.engine import matting, refinement
+from cutaway.engine.trimap import BACKGROUND, FOREGROUND, post_process_mask, trimap
+from cutaway.images import Metadata, profiles, to_depth
+from cutaway.options import Output
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cutaway.backends import Finding
+    from cutaway.images import Pixels
+    from cutaway.options import RemovalOptions
+    from cutaway.progress import Progress
+
+__all__ = ["finish"]
+
+_ALMOST = 0.002
+
+
+def finish(
+    pixels: Pixels,
+    finding: Finding,
+    options: RemovalOptions,
+    progress: Progress,
+    *,
+    backend: str,
+    name: str | None,
+) -> Cutout:
+    """Refine what was found and lay it over the original.
+
+    Raises:
+        Cancelled: the caller stopped it.
+    """
+    alpha = _full_matte(pixels, finding, options, progress)
+    if not options.keep_metadata:
+        pixels = profiles.srgb_pixels(pixels)
+    colour = _colour(pixels, alpha, options, progress)
+    if pixels.alpha is not None:
+        multiply_into(alpha, pixels.alpha)
+    return Cutout(
+        options=options,
+        model=finding.model,
+        backend=backend,
+        confidence=finding.matte.confidence,
+        warnings=(*pixels.warnings, *finding.warnings, *_remarks(alpha)),
+        seconds=dict(progress.seconds),
+        name=name,
+        _colour=colour,
+        _alpha=alpha,
+        _metadata=_kept(pixels.metadata, options),
+    )
+
+
+def _kept(metadata: Metadata, options: RemovalOptions) -> Metadata:
+    # A profile that is still there gives the numbers their meaning, and is no one's secret.
+    return metadata if options.keep_metadata else Metadata(icc_profile=metadata.icc_profile)
+
+
+def _remarks(alpha: NDArray[Any]) -> list[str]:
+    """What a user should look at before trusting the result."""
+    share = float(cv2.mean(alpha)[0]) / float(np.iinfo(alpha.dtype).max)
+    if share < _ALMOST:
+        return ["almost nothing was kept"]
+    if share > 1 - _ALMOST:
+        return ["almost everything was kept"]
+    return []
+
+
+def _full_matte(
+    pixels: Pixels, finding: Finding, options: RemovalOptions, progress: Progress
+) -> NDArray[Any]:
+    guide = pixels.guide()
+    with progress.stage("refining"):
+        alpha = refinement.refine(finding.matte, guide, pixels.depth, progress)
+    if options.post_process_mask:
+        with progress.stage("post-processing"):
+            alpha = to_depth(post_process_mask(to_depth(alpha, 8)), pixels.depth)
+    if options.alpha_matting:
+        with progress.stage("matting"):
+            alpha = _matted(alpha, guide, options, progress)
+    return alpha
+
+
+def _matted(
+    alpha: NDArray[Any], guide: NDArray[np.uint8], options: RemovalOptions, progress: Progress
+) -> NDArray[Any]:
+    unknown = trimap(
+        to_depth(alpha, 8),
+        options.alpha_matting_foreground_threshold,
+        options.alpha_matting_background_threshold,
+        options.alpha_matting_erode_size,
+    )
+    if not all((unknown == known).any() for known in (BACKGROUND, FOREGROUND)):
+        return alpha  # nothing to tell subject and background by: the matte is the better guess
+    solved = matting.estimate_alpha(guide, unknown, progress)
+    solved *= np.iinfo(alpha.dtype).max
+    return np.rint(solved, out=solved).astype(alpha.dtype)
+
+
+def _colour(
+    pixels: Pixels, alpha: NDArray[Any], options: RemovalOptions, progress: Progress
+) -> NDArray[Any]:
+    if not options.clean_edges or options.output is Output.MASK:
+        return pixels.colour
+    colour = pixels.colour.copy() if pixels.borrowed else pixels.colour
+    with progress.stage("cleaning edges"):
+        clean_edge_colours(colour, alpha, progress)
+    return colour

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+import cutaway
+from cutaway.errors import OptionError, OutputError, OutputExists
+from tests.pictures import as_file, portrait
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cutaway import Cutout
+
+
+@pytest.fixture(scope="module")
+def cutout() -> Cutout:
+    return cutaway.remove_background(portrait(), model="classical")
+
+
+@pytest.mark.parametrize(("ending", "format"), [("png", "PNG"), ("webp", "WEBP")])
+def test_the_files_ending_chooses_the_format(cutout: Cutout, tmp_path: Path, ending, format):
+    path = cutout.save(tmp_path / f"out.{ending}")
+    with Image.open(path) as image:
+        assert image.format == format
+        assert image.size == cutout.size
+        assert image.mode == "RGBA"
+
+
+def test_a_png_holds_exactly_the_array(cutout: Cutout):
+    image = Image.open(io.BytesIO(cutout.to_bytes()))
+    np.testing.assert_array_equal(np.asarray(image), cutout.array)
+
+
+def test_a_given_format_wins_over_the_ending(cutout: Cutout, tmp_path: Path):
+    path = cutout.save(tmp_path / "out.bin", format="webp")
+    assert path.read_bytes()[8:12] == b"WEBP"
+
+
+def test_a_jpg_of_a_transparent_cutout_is_refused_and_nothing_is_written(
+    cutout: Cutout, tmp_path: Path
+):
+    with pytest.raises(OptionError, match="JPG has no transparency"):
+        cutout.save(tmp_path / "out.jpg")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flattened_picture_may_be_a_jpg_of_the_asked_quality(tmp_path: Path):
+    sizes = []
+    for quality in (20, 95):
+        result = cutaway.remove_background(
+            portrait(), model="classical", output="flattened", quality=quality
+        )
+        sizes.append(result.save(tmp_path / f"{quality}.jpg").stat().st_size)
+    assert sizes[0] < sizes[1]
+
+
+def test_nothing_is_overwritten_unless_told(cutout: Cutout, tmp_path: Path):
+    path = tmp_path / "out.png"
+    path.write_bytes(b"mine")
+    with pytest.raises(OutputExists):
+        cutout.save(path)
+    assert path.read_bytes() == b"mine"
+    cutout.save(path, overwrite=True)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_folder_that_is_missing_is_told(cutout: Cutout, tmp_path: Path):
+    with pytest.raises(OutputError, match="folder exists"):
+        cutout.save(tmp_path / "no" / "out.png")
+
+
+def photo_with_metadata() -> bytes:
+    exif = Image.Exif()
+    exif[0x0110] = "A camera"
+    exif[0x0112] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return as_file(portrait(), "PNG", exif=exif, icc_profile=profile, dpi=(300, 300))
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_what_the_original_said_goes_along_and_its_turn_is_applied(format: str):
+    result = cutaway.remove_background(photo_with_metadata(), model="classical", format=format)
+    assert result.size == (240, 320)
+    image = Image.open(io.BytesIO(result.to_bytes()))
+    assert image.getexif()[0x0110] == "A camera"
+    assert image.getexif().get(0x0112, 1) == 1
+    assert "icc_profile" in image.info
+    if format == "PNG":
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
+def test_metadata_is_dropped_when_asked():
+    result = cutaway.remove_background(
+        photo_with_metadata(), model="classical", keep_metadata=False
+    )
+    image = Image.open(io.BytesIO(result.to_bytes()))
+    assert dict(image.getexif()) == {}
+    assert "dpi" not in image.info
+    assert "icc_profile" not in image.info
+
+
+def test_the_repr_is_short_and_shows_no_pixels(cutout: Cutout):
+    assert "array" not in repr(cutout)
+    assert len(repr(cutout)) < 1500
