@@ -128,5 +128,5 @@ def test_the_catalogue_brings_no_library_along() -> None:
         "-c",
         f"import sys; sys.path[:0] = {sys.path!r}; {script}",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
     assert done.stdout.strip() == "['__main__', 'cutaway']"

@@ -71,7 +71,7 @@ class Asked(Cancellation):
 
 def start_puller(server: FileServer, models_dir: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.fakes.puller", server.url, str(models_dir), str(SIZE)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8")
 
 
 def read_until(process: subprocess.Popen[str], line: str, times: int = 1) -> None:

@@ -127,7 +127,10 @@ def test_opencvs_runtime_serves_where_onnxruntime_is_absent(tmp_path: Path):
     )
     network = make_network(tmp_path / "n.onnx")
     done = subprocess.run(
-        [sys.executable, "-c", code, str(network)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(network)],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
     assert done.stdout.strip() == "opencv"
 

@@ -334,7 +334,7 @@ def test_an_acceptance_is_written_down_once_for_people_to_read(
     other = replace(RESTRICTED, name="other")
     for model in (TINY, RESTRICTED, RESTRICTED, other):
         store.licences.accept(model)
-    entries = json.loads((models_dir / "licences.json").read_text())
+    entries = json.loads((models_dir / "licences.json").read_text(encoding="utf-8"))
     assert [entry["model"] for entry in entries] == ["tiny", "other"]
     assert entries[0]["licence"] == "For study only"
     assert entries[0]["date"].count("-") == 2

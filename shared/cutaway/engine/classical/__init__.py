@@ -1,0 +1,5 @@
+"""The engine that needs no model: saliency from the border, then GrabCut."""
+
+from cutaway.engine.classical.engine import ClassicalEngine
+
+__all__ = ["ClassicalEngine"]
