@@ -6,7 +6,7 @@ import os
 import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from cutaway.errors import OutputError, OutputExists
 
@@ -17,7 +17,7 @@ __all__ = ["write_atomically"]
 
 
 @contextmanager
-def write_atomically(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[IO[bytes]]:
+def write_atomically(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[BinaryIO]:
     """Give a binary file that takes its place at `path` only when the block ends well.
 
     It is written under a temporary name in the same folder, flushed to disk, then renamed. If the

@@ -37,7 +37,7 @@ class Pulling:
     def note(self, step: Step) -> None:
         self.shares.append(step.share)
 
-    def __call__(self, **changes: Any) -> InstalledModel:  # noqa: ANN401  (any field's value)
+    def __call__(self, **changes: Any) -> InstalledModel:
         model = replace(TINY, **changes)
         return pull(
             model,
@@ -57,4 +57,4 @@ def leave_part(store: ModelStore, body: bytes, validator: str | None = None) -> 
     place.part.parent.mkdir(parents=True, exist_ok=True)
     place.part.write_bytes(body)
     if validator is not None:
-        place.origin.write_text(json.dumps({"validator": validator}))
+        place.origin.write_text(json.dumps({"validator": validator}), encoding="utf-8")

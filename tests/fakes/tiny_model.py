@@ -17,7 +17,7 @@ def body_of(size: int, seed: int = 0) -> bytes:
     return random.Random(seed).randbytes(size)  # noqa: S311  (no secret)
 
 
-def tiny_model(body: bytes, **changes: Any) -> Model:  # noqa: ANN401  (any field's value)
+def tiny_model(body: bytes, **changes: Any) -> Model:
     """A model whose published file is `body`; any field can be set."""
     model = Model(
         name="tiny",

@@ -74,10 +74,13 @@ class OnTransparency(_Picture):
 
     def rows(self, top: int, bottom: int) -> NDArray[Any]:
         """Rows `top` up to `bottom`, shape (rows, width, channels)."""
-        alpha = self.alpha[top:bottom, :, None]
+        alpha = self.alpha[top:bottom]
+        whole: NDArray[Any] = np.empty((*alpha.shape, self.channels), alpha.dtype)
         # What was removed must not be found in the file, and zeros pack smaller.
-        shown = self.colour[top:bottom] * (alpha > 0)
-        whole: NDArray[Any] = np.concatenate((shown, alpha), axis=2)
+        visible = alpha > 0
+        for channel in range(self.channels - 1):  # all at once numpy takes four times as long
+            np.multiply(self.colour[top:bottom, :, channel], visible, out=whole[..., channel])
+        whole[..., -1] = alpha
         return whole
 
 

@@ -27,7 +27,7 @@ def test_the_script_asks_the_command_itself(shell: str) -> None:
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 def test_bash_accepts_its_script() -> None:
     script = cli("completion", "bash").stdout
-    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    subprocess.run(["bash", "-n"], input=script, encoding="utf-8", check=True)
 
 
 def test_help_tells_how_to_install_it() -> None:

@@ -38,7 +38,7 @@ def test_a_broken_config_is_told_and_the_rest_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     config = tmp_path / "config.toml"
-    config.write_text(text)
+    config.write_text(text, encoding="utf-8")
     monkeypatch.setenv("CUTAWAY_CONFIG", str(config))
     done = cli("doctor", "--json")
     told = json.loads(done.stdout)
@@ -67,9 +67,10 @@ def test_a_model_that_is_set_but_not_installed_is_told(monkeypatch: pytest.Monke
 
 
 def test_it_works_where_a_library_is_broken_and_the_runtime_absent(tmp_path: Path) -> None:
-    (tmp_path / "cv2.py").write_text("raise ImportError('libGL is missing')\n")
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL is missing')\n", encoding="utf-8")
     (tmp_path / "onnxruntime.py").write_text(
-        "raise ModuleNotFoundError(\"No module named 'onnxruntime'\")\n"
+        "raise ModuleNotFoundError(\"No module named 'onnxruntime'\")\n",
+        encoding="utf-8",
     )
     done = process("doctor", "--json", PYTHONPATH=str(tmp_path))
     told = json.loads(done.stdout)

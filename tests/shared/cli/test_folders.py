@@ -15,7 +15,7 @@ def album(folder: Path, picture: bytes) -> Path:
         path = album / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(picture)
-    (album / "notes.txt").write_text("no picture")
+    (album / "notes.txt").write_text("no picture", encoding="utf-8")
     return album
 
 
@@ -128,11 +128,11 @@ def test_a_name_without_an_ending_is_a_file_for_one_picture(photo: Path, quick: 
 def test_several_pictures_do_not_go_into_a_file_that_is_there(album: Path, quick: Words) -> None:
     done = cli("remove", album, "-o", album / "notes.txt", *quick)
     assert done.exit_code == 2
-    assert (album / "notes.txt").read_text() == "no picture"
+    assert (album / "notes.txt").read_text(encoding="utf-8") == "no picture"
 
 
 def test_a_folder_that_cannot_be_made_fails_in_one_line(photo: Path, quick: Words) -> None:
-    Path("file").write_text("in the way")
+    Path("file").write_text("in the way", encoding="utf-8")
     done = cli("remove", photo, "-o", "file/below/", *quick)
     assert done.exit_code == 1
     assert "the folder file/below was not made" in done.stderr

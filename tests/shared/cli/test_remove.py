@@ -84,16 +84,16 @@ def test_flags_that_contradict_each_other_are_wrong_use(
 
 def test_an_existing_output_is_refused_for_one_picture_and_kept(photo: Path, quick: Words) -> None:
     kept = photo.with_name("photo-cutout.png")
-    kept.write_text("mine")
+    kept.write_text("mine", encoding="utf-8")
     done = cli("remove", photo, *quick)
     assert done.exit_code == 1
     assert "photo-cutout.png was not written: something is there already" in done.stderr
-    assert kept.read_text() == "mine"
+    assert kept.read_text(encoding="utf-8") == "mine"
 
 
 def test_an_existing_output_is_replaced_when_told_to(photo: Path, quick: Words) -> None:
     kept = photo.with_name("photo-cutout.png")
-    kept.write_text("mine")
+    kept.write_text("mine", encoding="utf-8")
     assert cli("remove", photo, "--overwrite", *quick).exit_code == 0
     assert kept.read_bytes().startswith(b"\x89PNG")
 
@@ -102,12 +102,12 @@ def test_of_several_pictures_those_that_are_done_are_skipped(photo: Path, quick:
     other = photo.with_name("other.jpg")
     other.write_bytes(photo.read_bytes())
     kept = photo.with_name("photo-cutout.png")
-    kept.write_text("mine")
+    kept.write_text("mine", encoding="utf-8")
     done = cli("remove", photo.name, other.name, *quick)
     assert done.exit_code == 0
     assert "photo.jpg: skipped, photo-cutout.png is there already\n" in done.stdout
     assert "cutaway: 1 done, 1 skipped\n" in done.stderr
-    assert kept.read_text() == "mine"
+    assert kept.read_text(encoding="utf-8") == "mine"
 
 
 def test_one_failing_picture_does_not_stop_the_others(photo: Path, quick: Words) -> None:
@@ -135,9 +135,9 @@ def test_several_pictures_at_once_give_what_one_after_the_other_gives(
 
 
 def test_json_is_one_object_for_each_picture_and_nothing_else(photo: Path, quick: Words) -> None:
-    photo.with_name("broken.jpg").write_text("no picture")
+    photo.with_name("broken.jpg").write_text("no picture", encoding="utf-8")
     photo.with_name("old.jpg").write_bytes(photo.read_bytes())
-    photo.with_name("old-cutout.png").write_text("mine")
+    photo.with_name("old-cutout.png").write_text("mine", encoding="utf-8")
     done = cli("remove", "broken.jpg", "old.jpg", "photo.jpg", "--json", *quick)
     failed, skipped, finished = json_lines(done.stdout)
     assert (done.exit_code, done.stderr) == (1, "")

@@ -25,7 +25,7 @@ print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 def modules_after(*command_lines: list[str]) -> set[str]:
     """The modules that a fresh interpreter has imported once it has run the command lines."""
     watch = [sys.executable, "-c", WATCH, json.dumps(command_lines)]
-    done = subprocess.run(watch, capture_output=True, check=True, text=True)
+    done = subprocess.run(watch, capture_output=True, check=True, encoding="utf-8")
     return set(json.loads(done.stderr))
 
 

@@ -72,7 +72,7 @@ def bytes_a_pixel(script: str, *arguments: object) -> float:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         check=True,
-        text=True,
+        encoding="utf-8",
     )
     return int(done.stdout) / SIDE**2
 

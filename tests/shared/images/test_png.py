@@ -134,7 +134,9 @@ def test_pngcheck_finds_nothing_wrong(channels: int, dtype: type, tmp_path: Path
     file = tmp_path / "written.png"
     file.write_bytes(written(noise(600, 500, channels, dtype), METADATA))
 
-    done = subprocess.run(["pngcheck", "-q", file], capture_output=True, check=False, text=True)
+    done = subprocess.run(
+        ["pngcheck", "-q", file], capture_output=True, check=False, encoding="utf-8"
+    )
 
     assert (done.returncode, done.stdout) == (0, "")
 

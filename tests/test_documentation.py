@@ -1,0 +1,227 @@
+"""What the pages say is so: examples run, tables tell what is there, links lead somewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from enum import Enum
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from PIL import Image
+
+from cutaway.cli import commands
+from cutaway.cli.remove import command as remove
+from cutaway.engine.catalogue import models, size_text
+from cutaway.options import RemovalOptions
+from cutaway.settings import Settings
+from tests.conftest import ROOT
+from tests.pages import PAGES, Block, anchors, blocks, links, section, table
+from tests.pictures import as_file, overlap, portrait
+
+SCRIPTS = Path(sys.executable).parent
+CI = ROOT / ".ci" / "run"
+
+ALL_BLOCKS = [block for page in PAGES for block in blocks(page)]
+PYTHON = [block for block in ALL_BLOCKS if block.language == "python"]
+BASH = [block for block in ALL_BLOCKS if block.language == "bash" and block.run]
+
+NOT_RUN = [
+    ("README.md", "python3 -m venv .venv && .venv/bin/pip install"),  # .ci/run runs these two
+    ("README.md", "python3 -m venv .venv && .venv/bin/pip install"),
+    ("README.md", "cutaway models pull u2netp"),
+    ("docs/command-line.md", "cutaway remove https://example.com/photo.jpg"),
+    ("docs/command-line.md", "cutaway models pull birefnet-general-lite"),
+]
+"""What installs, or asks the network: the page, and how the block begins."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the pictures that the examples speak of, small ones."""
+    (tmp_path / "photos" / "more").mkdir(parents=True)
+    names = ("photo.jpg", "photos/one.jpg", "photos/two.jpg", "photos/more/three.png")
+    for seed, name in enumerate(names):
+        picture = as_file(portrait(128, 96, seed=seed), "PNG" if name.endswith("png") else "JPEG")
+        (tmp_path / name).write_bytes(picture)
+    return tmp_path
+
+
+def environment() -> dict[str, str]:
+    """Our own, with our commands on the path; OpenCV opens files without naming an encoding."""
+    path = f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONWARNDEFAULTENCODING": ""}
+
+
+def in_shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script in bash as a reader would, but without a terminal."""
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def quick_start() -> list[str]:
+    """The two commands that the README begins with."""
+    start = section("README.md", "## Quick start")
+    return [block.body.strip() for block in blocks("README.md") if block.body in start]
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=str)
+def test_a_python_example_runs_as_it_stands(block: Block, folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", block.body],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("block", BASH, ids=str)
+def test_a_shell_example_runs_as_it_stands(block: Block, folder: Path) -> None:
+    done = in_shell(block.body, folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_only_what_needs_a_network_or_installs_is_not_run() -> None:
+    skipped = [block for block in ALL_BLOCKS if not block.run]
+    assert len(skipped) == len(NOT_RUN)
+    for block, (page, beginning) in zip(skipped, NOT_RUN, strict=True):
+        assert block.page == page
+        assert block.body.startswith(beginning)
+    assert {block.language for block in ALL_BLOCKS} == {"python", "bash"}
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_every_link_to_a_file_leads_to_one(page: str) -> None:
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(str(target.resolve().relative_to(ROOT))), link
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")} <= {
+        *links("README.md"),
+        *PAGES,
+    }
+
+
+def test_the_quick_start_is_two_commands_of_one_line_each_and_ci_runs_both() -> None:
+    shown = subprocess.run([CI, "show"], capture_output=True, encoding="utf-8", check=True).stdout
+    *commands_of_ci, lint = shown.splitlines()
+    assert commands_of_ci == quick_start()
+    assert lint in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def test_ci_fails_clearly_without_the_readmes_commands(tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(CI, tmp_path / ".ci")
+    (tmp_path / "README.md").write_text("# Cutaway\n\n## Quick start\n", encoding="utf-8")
+
+    done = subprocess.run(
+        [tmp_path / ".ci" / "run"], capture_output=True, encoding="utf-8", check=False
+    )
+
+    assert done.returncode == 1
+    assert "the quick start of README.md must have one line" in done.stderr
+
+
+def test_the_quick_start_cuts_the_sample_out_well_and_a_second_time_too(folder: Path) -> None:
+    cut = quick_start()[0].rpartition(".venv/bin/")[2]
+    (folder / "docs").symlink_to(ROOT / "docs")
+
+    first = in_shell(cut, folder)
+    second = in_shell(f"{cut} --json", folder)
+
+    assert "docs/sample.jpg -> cutout.png (1600x1200, classical" in first.stdout, first.stderr
+    assert json.loads(second.stdout)["confidence"] > 0.6
+    truth = np.asarray(Image.open(ROOT / "tests" / "data" / "sample_matte.png"))
+    alpha = Image.open(folder / "cutout.png").getchannel("A").resize(truth.shape[::-1])
+    assert overlap(np.asarray(alpha), truth) > 0.95
+
+
+def test_the_options_of_remove_are_those_of_its_help() -> None:
+    context = click.Context(remove)
+    options = [param for param in remove.params if isinstance(param, click.Option)]
+    expected = []
+    for flags, told in filter(None, (option.get_help_record(context) for option in options)):
+        shown = flags.replace("|", "/").replace("INTEGER RANGE", "N")
+        expected.append([f"`{shown}`", " ".join(told.split())])
+    assert table("docs/command-line.md", "## `cutaway remove IN...`") == expected
+
+
+def test_the_exit_codes_are_those_of_the_commands() -> None:
+    codes = [int(row[0]) for row in table("README.md", "## On the command line")]
+    assert codes == [0, commands.FAILED, commands.WRONG_USE, commands.INTERRUPTED]
+
+
+def test_the_models_are_those_of_the_catalogue(folder: Path) -> None:
+    listed = json.loads(in_shell("cutaway models list --json", folder).stdout)
+    expected = [
+        [f"`{one['name']}`", one["good_for"], size_text(one["size"]), one["licence"]]
+        for one in listed
+    ]
+    assert table("README.md", "## Models") == expected
+
+
+def test_the_other_names_and_ranks_of_the_models_are_those_of_the_catalogue() -> None:
+    expected = [
+        [
+            f"`{model.name}`",
+            str(model.auto_rank or ""),
+            f"`{model.slug}`" if model.slug else "",
+            f"`{model.air}`" if model.air else "",
+        ]
+        for model in sorted(models(), key=lambda model: -(model.auto_rank or 0))
+    ]
+    assert table("docs/models.md", "## Which one runs") == expected
+
+
+def test_the_settings_are_all_there_with_their_defaults() -> None:
+    rows = table("README.md", "## Settings")
+    fields = Settings.model_fields
+    assert [row[0] for row in rows] == [f"`CUTAWAY_{name.upper()}`" for name in fields]
+    for row, field in zip(rows, fields.values(), strict=True):
+        if row[1].startswith("`") and row[1].endswith("`"):
+            assert row[1] == f"`{field.default}`"
+
+
+def test_the_removal_options_are_all_there_with_their_defaults() -> None:
+    rows = table("docs/library.md", "## Options")
+    expected = [
+        [f"`{name}`", f"`{default.value if isinstance(default, Enum) else default}`"]
+        for name, default in (
+            (name, field.default) for name, field in RemovalOptions.model_fields.items()
+        )
+    ]
+    assert [row[:2] for row in rows] == expected
+
+
+def test_the_rooms_are_those_that_the_linter_keeps_apart() -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    rules = config["tool"]["importlinter"]["contracts"]
+    (rooms,) = (rule["layers"] for rule in rules if rule.get("containers") == ["cutaway"])
+    expected = [", ".join(f"`{room}`" for room in rank.split(" | ")) for rank in rooms]
+    assert [row[0] for row in table("CONTRIBUTING.md", "## The house")] == expected[:-1]
+    assert expected[-1] == "`_version`"
+
+
+@pytest.mark.parametrize("name", ["sample.jpg", "cutout.jpg"])
+def test_a_picture_of_the_pages_is_light_enough_to_load(name: str) -> None:
+    assert 10_000 < (ROOT / "docs" / name).stat().st_size < 250_000

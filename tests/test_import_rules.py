@@ -1,0 +1,91 @@
+"""The walls of the house hold, and each is proven to: what would break it is planted in a copy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+LINTER = Path(sys.executable).with_name("lint-imports")
+PACKAGES = ("shared/cutaway", "mcp_server/cutaway_mcp", "gimp_plugin/cutaway_gimp")
+
+FRONT_ENDS = "Front ends stand above the core and never see each other"
+ROOMS = "A room of the core knows only the rooms below it"
+TOOLKITS = "The core knows no front end's toolkit"
+TERMINAL = "Only the command line knows click and rich"
+PURE = "What is pure stays pure: options and errors read no clock, file or network"
+RUNTIME = "Only onnxruntime's own module knows it"
+PUBLIC_FACE = "Front ends use the public face of the core"
+
+VIOLATIONS = [
+    pytest.param(FRONT_ENDS, "cutaway_mcp/planted.py", "import cutaway_gimp", id="a-sibling"),
+    pytest.param(FRONT_ENDS, "cutaway/cli/planted.py", "import cutaway_mcp", id="a-front-end"),
+    pytest.param(ROOMS, "cutaway/images/planted.py", "import cutaway.client", id="a-room-above"),
+    pytest.param(ROOMS, "cutaway/files.py", "import cutaway.progress", id="a-room-beside"),
+    pytest.param(ROOMS, "cutaway/planted.py", "import json", id="a-room-without-a-place"),
+    pytest.param(TOOLKITS, "cutaway/client/planted.py", "import mcp", id="a-toolkit"),
+    pytest.param(TERMINAL, "cutaway/engine/planted.py", "import rich", id="the-terminal"),
+    pytest.param(PURE, "cutaway/options.py", "import time", id="a-clock"),
+    pytest.param(RUNTIME, "cutaway/images/planted.py", "import onnxruntime", id="the-runtime"),
+    pytest.param(PUBLIC_FACE, "cutaway_gimp/planted.py", "import cutaway.engine", id="a-back-door"),
+]
+
+
+def broken_contracts(house: Path) -> set[str]:
+    """The contracts that the packages in `house` break."""
+    done = subprocess.run(
+        [LINTER, "--no-cache", "--config", ROOT / "pyproject.toml"],
+        cwd=house,
+        env={**os.environ, "PYTHONPATH": str(house), "COLUMNS": "200"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    told = [line.strip() for line in done.stdout.splitlines()]
+    kept = {line.removesuffix(" KEPT") for line in told if line.endswith(" KEPT")}
+    broken = {line.removesuffix(" BROKEN") for line in told if line.endswith(" BROKEN")}
+    assert kept | broken == contracts(), done.stdout + done.stderr
+    assert (done.returncode != 0) == bool(broken)
+    return broken
+
+
+def contracts() -> set[str]:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return {contract["name"] for contract in config["tool"]["importlinter"]["contracts"]}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A copy of the packages, all in one folder."""
+    for package in PACKAGES:
+        shutil.copytree(
+            ROOT / package,
+            tmp_path / Path(package).name,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+    return tmp_path
+
+
+def test_the_project_keeps_every_contract(house: Path) -> None:
+    assert broken_contracts(house) == set()
+
+
+@pytest.mark.parametrize(("contract", "module", "statement"), VIOLATIONS)
+def test_a_planted_import_breaks_its_contract_and_no_other(
+    house: Path, contract: str, module: str, statement: str
+) -> None:
+    with (house / module).open("a", encoding="utf-8") as file:
+        file.write(f"{statement}\n")
+
+    assert broken_contracts(house) == {contract}
+
+
+def test_every_contract_has_a_violation_that_breaks_it() -> None:
+    assert {str(violation.values[0]) for violation in VIOLATIONS} == contracts()
