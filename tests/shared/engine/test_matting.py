@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import os
 import tracemalloc
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -16,6 +14,7 @@ from tests.shared.engine.mattes import dark_on, meadow, sky
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -164,11 +163,8 @@ def test_a_large_picture_needs_few_bytes_a_pixel() -> None:
     assert peak < 45 * trimap.size
 
 
-def test_a_photo_is_matted_as_by_the_full_solver() -> None:
-    folder = os.environ.get("CUTAWAY_TEST_DATA")
-    if not folder or not (Path(folder) / "pairs" / "lemur.png").exists():
-        pytest.skip("CUTAWAY_TEST_DATA holds no pairs/lemur.png")
-    pairs = Path(folder) / "pairs"
+def test_a_photo_is_matted_as_by_the_full_solver(test_data: Path) -> None:
+    pairs = test_data / "pairs"
     rgb = cv2.imread(str(pairs / "lemur.png"), cv2.IMREAD_COLOR_RGB)
     trimap = cv2.imread(str(pairs / "lemur_trimap.png"), cv2.IMREAD_GRAYSCALE)
     mask = cv2.imread(str(pairs / "lemur_mask.png"), cv2.IMREAD_GRAYSCALE)
