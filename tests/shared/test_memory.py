@@ -1,0 +1,110 @@
+"""How much memory a removal takes for each pixel of its picture, beyond what the model holds."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import cv2
+import numpy as np
+import pytest
+
+from cutaway import Client
+from tests.fakes.networks import make_network
+from tests.pictures import portrait
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="peak memory is read from /proc, which only Linux has"
+)
+
+
+class Size(NamedTuple):
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
+
+
+_LARGE = Size(6000, 4000)
+_MIDDLING = Size(4000, 3000)
+_SMALL = Size(3000, 2000)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+def test_an_8_bit_cutout_takes_at_most_12_bytes_a_pixel(tmp_path: Path, ending: str) -> None:
+    source = _picture(tmp_path / f"photo.{ending}", _LARGE)
+    assert _more_bytes(source, tmp_path / "cutout.png") <= 12 * _LARGE.pixels
+
+
+def test_an_opaque_webp_takes_at_most_12_bytes_a_pixel(tmp_path: Path) -> None:
+    source = _picture(tmp_path / "photo.jpg", _MIDDLING)
+    more = _more_bytes(source, tmp_path / "flattened.webp", output="flattened")
+    assert more <= 12 * _MIDDLING.pixels
+
+
+def test_a_transparent_webp_takes_at_most_36_bytes_a_pixel(tmp_path: Path) -> None:
+    source = _picture(tmp_path / "photo.jpg", _SMALL)
+    more = _more_bytes(source, tmp_path / "cutout.webp")
+    assert more <= 36 * _SMALL.pixels  # 25 to 29 of them are what libwebp packs alpha in
+
+
+def test_a_jpg_mask_takes_at_most_12_bytes_a_pixel(tmp_path: Path) -> None:
+    source = _picture(tmp_path / "photo.jpg", _LARGE)
+    more = _more_bytes(source, tmp_path / "mask.jpg", output="mask", format="jpg")
+    assert more <= 12 * _LARGE.pixels
+
+
+def test_a_16_bit_cutout_takes_at_most_24_bytes_a_pixel(tmp_path: Path) -> None:
+    source = _picture(tmp_path / "photo.png", _MIDDLING, depth=16)
+    assert _more_bytes(source, tmp_path / "cutout.png") <= 24 * _MIDDLING.pixels
+
+
+def test_alpha_matting_takes_at_most_110_bytes_a_pixel(tmp_path: Path) -> None:
+    source = _picture(tmp_path / "photo.jpg", _SMALL)
+    more = _more_bytes(source, tmp_path / "cutout.png", alpha_matting=True)
+    assert more <= 110 * _SMALL.pixels
+
+
+def _picture(path: Path, size: Size, *, depth: int = 8) -> Path:
+    """A file of a picture with noise in it, as a photo has."""
+    small = portrait(size.width // 4, size.height // 4)
+    colour = cv2.resize(small, size, interpolation=cv2.INTER_NEAREST)
+    deep: NDArray[Any] = colour if depth == 8 else colour.astype(np.uint16) * np.uint16(257)
+    cv2.imwrite(str(path), deep[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return path
+
+
+def _more_bytes(source: Path, target: Path, **choices: Any) -> int:
+    """What a removal adds at its peak to the memory of a process that is warm."""
+    weights = make_network(target.with_name("network.onnx"))
+    small = _picture(target.with_name(f"small{source.suffix}"), Size(320, 240))
+    options = {**choices, "model": "u2netp"}
+    spawning = multiprocessing.get_context("spawn")  # a fork would begin at this process's size
+    with ProcessPoolExecutor(1, mp_context=spawning) as pool:
+        return pool.submit(_more_at_its_peak, weights, small, source, target, options).result()
+
+
+def _more_at_its_peak(
+    weights: Path, small: Path, source: Path, target: Path, options: dict[str, Any]
+) -> int:
+    with Client(weights=weights) as client:
+        client.remove_background(small, **options).save(target, overwrite=True)
+        before = _memory("VmRSS")
+        client.remove_background(source, **options).save(target, overwrite=True)
+    return _memory("VmHWM") - before
+
+
+def _memory(name: str) -> int:
+    """A field of this process's status, in bytes."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split(f"{name}:")[1].split()[0]) << 10
