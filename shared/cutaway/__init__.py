@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cutaway import errors as errors
     from cutaway.client import AsyncClient as AsyncClient
     from cutaway.client import Client as Client
+    from cutaway.client import Source as Source
     from cutaway.client import remove_background as remove_background
     from cutaway.cutout import Box as Box
     from cutaway.cutout import Cutout as Cutout
@@ -45,6 +46,7 @@ __all__ = [
     "Output",
     "RemovalOptions",
     "Settings",
+    "Source",
     "Step",
     "__version__",
     "errors",
@@ -64,18 +66,23 @@ _HOMES = {
     "Output": "options",
     "RemovalOptions": "options",
     "Settings": "settings",
+    "Source": "client",
     "Step": "progress",
     "remove_background": "client",
 }
 
 
-def __getattr__(name: str) -> object:
+def _load(name: str) -> object:
     if name == "errors":
         return import_module("cutaway.errors")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"cutaway.{home}"), name)
+
+
+if not TYPE_CHECKING:  # a type checker would take any misspelt name for one that is loaded so
+    __getattr__ = _load
 
 
 def __dir__() -> list[str]:

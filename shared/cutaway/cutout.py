@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import cv2
 import numpy as np
+import PIL.Image
 
 from cutaway import images
 from cutaway.compositing.composition import Fill, Mask, OnFill, OnTransparency
+from cutaway.errors import OptionError
 from cutaway.files import write_atomically
-from cutaway.images import Metadata, profiles, to_depth
+from cutaway.images import Metadata, profiles, stripes, to_depth
 from cutaway.options import ImageFormat, Output, RemovalOptions
 
 if TYPE_CHECKING:
     import os
 
     from numpy.typing import NDArray
-    from PIL.Image import Image
+
+    from cutaway.images import Rows
 
 __all__ = ["Box", "Cutout"]
 
@@ -102,18 +105,18 @@ class Cutout:
         uint8 or uint16; a cutout has shape (height, width, 4), or 2 channels for a grey original;
         a mask (height, width); a flattened picture (height, width, 3), or 1 channel if all grey.
         """
-        rows = self._view().rows(0, self.height)
-        return rows[..., 0] if self.options.output is Output.MASK else rows
+        whole = _whole(self._view())
+        return whole[..., 0] if self.options.output is Output.MASK else whole
 
     @property
-    def image(self) -> Image:
+    def image(self) -> PIL.Image.Image:
         """The picture for Pillow, at 8 bits (Pillow has no deeper colour)."""
-        return _pillow(to_depth(self._view().rows(0, self.height), 8))
+        return _pillow(_whole(self._view()))
 
     @property
-    def mask(self) -> Image:
+    def mask(self) -> PIL.Image.Image:
         """The matte as a grey 8-bit picture for Pillow, white = subject."""
-        return _pillow(to_depth(self._alpha, 8)[..., None])
+        return _pillow(_whole(Mask(self._colour, self._alpha)))
 
     def save(
         self, path: str | os.PathLike[str], *, format: str | None = None, overwrite: bool = False
@@ -134,7 +137,7 @@ class Cutout:
             OutputError: it could not be written.
         """
         target = Path(path)
-        chosen = format or ImageFormat.of_suffix(target.suffix)
+        chosen = format or _told_by(target)
         with write_atomically(target, overwrite=overwrite) as file:
             self.write(file, format=chosen)
         return target
@@ -145,9 +148,7 @@ class Cutout:
         Raises:
             OptionError: the format can't hold the picture.
         """
-        options = self.options
-        if format is not None:
-            options = RemovalOptions.parse({**options.model_dump(), "format": format})
+        options = self.options.but({"format": format} if format else {})
         view = self._view()
         images.encode(
             view, file, format=options.format, quality=options.quality, metadata=self._metadata
@@ -182,13 +183,41 @@ class Cutout:
         fill = self.options.fill
         if fill is None:
             return OnTransparency(self._colour, self._alpha)
-        rgb = profiles.in_profile(fill.rgb, self._metadata.icc_profile)
-        grey = self._colour.shape[2] == 1 and len(set(rgb)) == 1
-        levels = tuple(part / 255 for part in (rgb[:1] if grey else rgb))
+        grey = self._colour.shape[2] == 1
+        if grey and not fill.neutral:  # a grey profile has no numbers for it
+            rgb = fill.rgb
+        else:
+            rgb = profiles.in_profile(fill.rgb, self._metadata.icc_profile)
+        levels = tuple(part / 255 for part in (rgb[:1] if grey and fill.neutral else rgb))
         return OnFill(self._colour, self._alpha, Fill(levels, fill.alpha))
 
 
-def _pillow(array: NDArray[np.uint8]) -> Image:
-    from PIL import Image
+def _whole(view: Rows) -> NDArray[Any]:
+    """A picture in memory of its own, gathered stripe by stripe."""
+    dtype = np.uint8 if view.depth == 8 else np.uint16  # noqa: PLR2004  (the other depth is 16)
+    whole = np.empty((view.height, view.width, view.channels), dtype)
+    for top, bottom in stripes(view.height, whole[:1].nbytes):
+        whole[top:bottom] = view.rows(top, bottom)
+    return whole
 
-    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+
+def _pillow(array: NDArray[Any]) -> PIL.Image.Image:
+    shallow = to_depth(array, 8)
+    return PIL.Image.fromarray(shallow[..., 0] if shallow.shape[2] == 1 else shallow)
+
+
+def _told_by(target: Path) -> ImageFormat | None:
+    """The format that a file name's ending tells, if it tells any.
+
+    Raises:
+        OptionError: it tells one that we don't write.
+    """
+    ending = target.suffix.lower()
+    format = ImageFormat.of_suffix(ending)
+    if format is None and ending in PIL.Image.registered_extensions():
+        raise OptionError(
+            f"{target.name} can't be written",
+            f"{ending} is no format for results",
+            "End it with .png, .webp or .jpg, or name the format",
+        )
+    return format

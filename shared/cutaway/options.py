@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypedDict, Unpack
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from cutaway.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Colour", "ImageFormat", "Output", "RemovalOptions"]
+__all__ = ["Choices", "Colour", "ImageFormat", "Output", "RemovalOptions"]
 
 _WHITE = (255, 255, 255)
 _OTHER_ENDINGS = {"PNG": (), "WEBP": (), "JPG": ("JPEG", "JPE")}
@@ -64,6 +64,11 @@ class Colour(BaseModel):
         return self.red, self.green, self.blue
 
     @property
+    def neutral(self) -> bool:
+        """Whether it is a grey."""
+        return self.red == self.green == self.blue
+
+    @property
     def opaque(self) -> bool:
         """Whether nothing shows through."""
         return self.alpha == 1
@@ -97,8 +102,29 @@ def _upper(value: object) -> object:
 _Threshold = Annotated[int, Field(ge=1, le=255)]
 
 
+class Choices(TypedDict, total=False):
+    """The options by name, each as a caller may give it; see `RemovalOptions`."""
+
+    model: str
+    output: Output | str
+    background: Colour | str | Sequence[float] | None
+    post_process_mask: bool
+    alpha_matting: bool
+    alpha_matting_foreground_threshold: int
+    alpha_matting_background_threshold: int
+    alpha_matting_erode_size: int
+    clean_edges: bool
+    format: ImageFormat | str
+    quality: int
+    keep_metadata: bool
+
+
 class RemovalOptions(BaseModel):
-    """How to remove a background; names are Python's, the Runware API's names are aliases."""
+    """How to remove a background; names are Python's, the Runware API's names are aliases.
+
+    Raises:
+        OptionError: a name is unknown (the nearest is told) or a value can't be honoured.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True
@@ -139,17 +165,26 @@ class RemovalOptions(BaseModel):
         bool, Field(description="Keep EXIF, XMP, resolution and the ICC profile.")
     ] = True
 
+    def __init__(self, **choices: Unpack[Choices]) -> None:
+        try:
+            super().__init__(**choices)
+        except ValidationError as error:
+            raise _option_error(type(self), error) from error
+
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Self:
-        """Validate `values` by name or wire alias.
+        """Read options by name or wire alias; errors are the constructor's."""
+        return cls(**values)
+
+    def but(self, values: Mapping[str, Any]) -> Self:
+        """The same options with some of them replaced, by name or wire alias.
 
         Raises:
-            OptionError: a name is unknown (the nearest is told) or a value can't be honoured.
+            OptionError: as the constructor.
         """
-        try:
-            return cls.model_validate(dict(values))
-        except ValidationError as error:
-            raise _option_error(cls, error) from error
+        names = {field.alias: name for name, field in type(self).model_fields.items()}
+        changes = {names.get(name, name): value for name, value in values.items()}
+        return self.parse({**self.model_dump(), **changes})
 
     @model_validator(mode="after")
     def _transparency_has_a_place(self) -> Self:

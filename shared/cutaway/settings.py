@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -42,7 +42,11 @@ class Limits(BaseModel):
 def config_path() -> Path:
     """The config file's place, whether or not it is there."""
     named = os.environ.get("CUTAWAY_CONFIG")
-    return Path(named) if named else platformdirs.user_config_path("cutaway") / "config.toml"
+    return (
+        Path(named).expanduser()
+        if named
+        else platformdirs.user_config_path("cutaway") / "config.toml"
+    )
 
 
 class Settings(BaseSettings):
@@ -53,7 +57,7 @@ class Settings(BaseSettings):
     )
 
     model: Annotated[str, Field(min_length=1)] = "auto"
-    models_dir: Path = Field(
+    models_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
         default_factory=lambda: platformdirs.user_cache_path("cutaway") / "models",
         description="Where model files are kept.",
     )
@@ -81,8 +85,13 @@ class Settings(BaseSettings):
         """Read environment and config file; `overrides` win over both.
 
         Raises:
-            ConfigError: the file can't be read, or a key or a value is wrong.
+            ConfigError: the file can't be read or, though named, isn't there; or a key or a value
+                is wrong.
         """
+        if os.environ.get("CUTAWAY_CONFIG") and not config_path().is_file():
+            raise ConfigError(
+                f"{config_path()} can't be read", "there is no such file", "Correct CUTAWAY_CONFIG"
+            )
         try:
             return cls(**overrides)
         except ValidationError as error:

@@ -41,6 +41,15 @@ def test_a_given_format_wins_over_the_ending(cutout: Cutout, tmp_path: Path):
     assert path.read_bytes()[8:12] == b"WEBP"
 
 
+@pytest.mark.parametrize("ending", ["gif", "TIFF", "bmp"])
+def test_an_ending_of_a_format_that_is_not_written_is_refused(
+    cutout: Cutout, tmp_path: Path, ending: str
+):
+    with pytest.raises(OptionError, match="no format for results"):
+        cutout.save(tmp_path / f"out.{ending}")
+    assert cutout.save(tmp_path / f"out.{ending}", format="png").exists()
+
+
 def test_a_jpg_of_a_transparent_cutout_is_refused_and_nothing_is_written(
     cutout: Cutout, tmp_path: Path
 ):

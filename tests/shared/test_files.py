@@ -81,6 +81,28 @@ def test_a_failure_inside_leaves_everything_as_it_was(tmp_path: Path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for target in (pipe, tmp_path, loop):
+        with pytest.raises(OutputError, match="was not written"):
+            write(target, b"new", overwrite=True)
+    assert pipe.is_fifo()
+
+
+def test_a_replaced_file_keeps_its_mode_and_the_link_that_leads_to_it(tmp_path: Path):
+    real, link = tmp_path / "real.png", tmp_path / "link.png"
+    real.write_bytes(b"old")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    write(link, b"new", overwrite=True)
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+    assert real.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_missing_folder_is_told(tmp_path: Path):
     with pytest.raises(OutputError, match="No such file"):
         write(tmp_path / "no" / "out.png", b"new")

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from cutaway import Colour, ImageFormat, Output, RemovalOptions
 from cutaway.errors import OptionError
+from cutaway.options import Choices
 
 BYTE = st.integers(0, 255)
 
@@ -24,6 +25,15 @@ def test_the_defaults_are_the_documented_ones():
     assert options.format is ImageFormat.PNG
     assert options.quality == 95
     assert options.keep_metadata
+
+
+def test_the_typed_choices_are_the_options():
+    assert list(Choices.__annotations__) == list(RemovalOptions.model_fields)
+
+
+def test_the_constructor_raises_our_own_error():
+    with pytest.raises(OptionError, match="quality can't be used"):
+        RemovalOptions(quality=200)
 
 
 def test_the_apis_own_names_are_aliases():

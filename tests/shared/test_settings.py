@@ -45,6 +45,19 @@ def test_a_config_file_elsewhere_can_be_named(tmp_path: Path, monkeypatch: pytes
     assert Settings.load().model == "silueta"
 
 
+def test_a_named_config_file_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CUTAWAY_CONFIG", "~/nowhere.toml")
+    with pytest.raises(ConfigError, match="no such file"):
+        Settings.load()
+
+
+def test_a_tilde_in_the_models_folder_is_the_home_folder(
+    isolated_home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("CUTAWAY_MODELS_DIR", "~/models")
+    assert Settings.load().models_dir == isolated_home / "models"
+
+
 def test_an_unknown_key_in_the_config_file_is_refused_by_name():
     write_config("treads = 3\n")
     with pytest.raises(ConfigError, match="treads"):

@@ -10,7 +10,7 @@ import numpy as np
 from cutaway.backends import Finding
 from cutaway.engine import catalogue
 from cutaway.engine.store import ModelStore
-from cutaway.errors import OptionError
+from cutaway.errors import ModelNotInstalled, OptionError
 from cutaway.images import to_depth
 from cutaway.images.stripes import stripes
 
@@ -43,11 +43,18 @@ class LocalBackend:
     Args:
         settings: Where models are kept, the model that `auto` stands for, threads.
         weights: A file to use for the named model instead of the installed one; it is trusted.
+
+    Raises:
+        ModelNotInstalled: there is no such file.
     """
 
     name = "local"
 
     def __init__(self, settings: Settings, weights: Path | None = None) -> None:
+        if weights is not None and not weights.is_file():
+            raise ModelNotInstalled(
+                f"the weights {weights} can't be used", "there is no such file", "Check the path"
+            )
         self._settings = settings
         self._weights = weights
         self._store = ModelStore(settings.models_dir)
@@ -103,11 +110,17 @@ class LocalBackend:
 
 
 def _named_for_weights(name: str) -> str:
-    if name in {AUTO, CLASSICAL}:
+    if name == CLASSICAL:
+        raise OptionError(
+            "the weights can't be used",
+            "the classical engine has none",
+            "Name the model they belong to, such as u2netp",
+        )
+    if name == AUTO:
         raise OptionError(
             "the weights can't be used",
             "a file doesn't say which model it is",
-            "Name it too, such as --model u2netp",
+            "Name the model too, such as u2netp",
         )
     return catalogue.find(name).name
 

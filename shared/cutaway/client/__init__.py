@@ -1,6 +1,6 @@
 """The client: a source and options in, a `Cutout` out."""
 
 from cutaway.client.asynchronous import AsyncClient
-from cutaway.client.synchronous import Client, remove_background
+from cutaway.client.synchronous import Client, Source, remove_background
 
-__all__ = ["AsyncClient", "Client", "remove_background"]
+__all__ = ["AsyncClient", "Client", "Source", "remove_background"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, Unpack
 
 import anyio
 from anyio import from_thread, to_thread
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cutaway.client.synchronous import Source
     from cutaway.cutout import Cutout
-    from cutaway.options import RemovalOptions
+    from cutaway.options import Choices, RemovalOptions
     from cutaway.progress import ProgressCallback, Step
     from cutaway.settings import Settings
 
@@ -50,7 +50,8 @@ class AsyncClient:
         options: RemovalOptions | None = None,
         *,
         on_progress: ProgressCallback | None = None,
-        **choices: Any,  # noqa: ANN401  (each is checked by RemovalOptions)
+        cancellation: Cancellation | None = None,
+        **choices: Unpack[Choices],
     ) -> Cutout:
         """Remove the background of a picture; see `Client.remove_background`.
 
@@ -58,9 +59,10 @@ class AsyncClient:
             source: As there.
             options: As there.
             on_progress: Called with each `Step`, on the event loop.
+            cancellation: As there; it is cancelled too when the awaiting task is.
             choices: As there.
         """
-        cancellation = Cancellation()
+        cancellation = cancellation or Cancellation()
         work = partial(
             self._client.remove_background,
             source,

@@ -43,7 +43,7 @@ def finish(
         Cancelled: the caller stopped it.
     """
     alpha = _full_matte(pixels, finding, options, progress)
-    if not options.keep_metadata:
+    if not options.keep_metadata or _turns_to_colour(pixels, options):
         pixels = profiles.srgb_pixels(pixels)
     colour = _colour(pixels, alpha, options, progress)
     if pixels.alpha is not None:
@@ -60,6 +60,12 @@ def finish(
         _alpha=alpha,
         _metadata=_kept(pixels.metadata, options),
     )
+
+
+def _turns_to_colour(pixels: Pixels, options: RemovalOptions) -> bool:
+    """Whether a grey picture comes on a coloured fill, where its own profile can't go along."""
+    fill = options.fill if options.output is not Output.MASK else None
+    return fill is not None and not fill.neutral and pixels.colour.shape[2] == 1
 
 
 def _kept(metadata: Metadata, options: RemovalOptions) -> Metadata:
@@ -111,9 +117,12 @@ def _matted(
 def _colour(
     pixels: Pixels, alpha: NDArray[Any], options: RemovalOptions, progress: Progress
 ) -> NDArray[Any]:
-    if not options.clean_edges or options.output is Output.MASK:
-        return pixels.colour
+    if options.output is Output.MASK:
+        return pixels.colour  # never looked at
+    # The caller may go on to write to its own memory: a result doesn't change any more.
     colour = pixels.colour.copy() if pixels.borrowed else pixels.colour
+    if not options.clean_edges:
+        return colour
     with progress.stage("cleaning edges"):
         clean_edge_colours(colour, alpha, progress)
     return colour

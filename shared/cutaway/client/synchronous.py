@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 
 import numpy as np
 import PIL.Image
+from numpy.typing import NDArray
 
 from cutaway import images, sources
 from cutaway.backends.local import LocalBackend
@@ -19,16 +20,15 @@ if TYPE_CHECKING:
     import os
     from types import TracebackType
 
-    from numpy.typing import NDArray
-
     from cutaway.cutout import Cutout
     from cutaway.images import Pixels
+    from cutaway.options import Choices
     from cutaway.progress import Cancellation, ProgressCallback
-    from cutaway.sources import Source as BytesSource
 
-    Source: TypeAlias = BytesSource | PIL.Image.Image | NDArray[Any]
 
-__all__ = ["Client", "remove_background"]
+__all__ = ["Client", "Source", "remove_background"]
+
+Source: TypeAlias = sources.Source | PIL.Image.Image | NDArray[Any]
 
 
 class Client:
@@ -43,6 +43,7 @@ class Client:
 
     Raises:
         ConfigError: a setting can't be used.
+        ModelNotInstalled: the weights' file isn't there.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Client:
         *,
         on_progress: ProgressCallback | None = None,
         cancellation: Cancellation | None = None,
-        **choices: Any,  # noqa: ANN401  (each is checked by RemovalOptions)
+        **choices: Unpack[Choices],
     ) -> Cutout:
         """Remove the background of a picture.
 
@@ -77,7 +78,7 @@ class Client:
         Raises:
             CutawayError: one of its branches; see `cutaway.errors`.
         """
-        chosen = _chosen(options, choices)
+        chosen = (options or RemovalOptions()).but(choices)
         progress = Progress(on_progress, cancellation)
         pixels, name = self._open(source, progress)
         with progress.stage("finding the subject"):
@@ -118,7 +119,7 @@ def remove_background(
     options: RemovalOptions | None = None,
     *,
     weights: str | os.PathLike[str] | None = None,
-    **choices: Any,  # noqa: ANN401  (each is checked by RemovalOptions)
+    **choices: Unpack[Choices],
 ) -> Cutout:
     """Remove the background of one picture; for many, keep a `Client`.
 
@@ -126,11 +127,3 @@ def remove_background(
     """
     with Client(weights=weights) as client:
         return client.remove_background(source, options, **choices)
-
-
-def _chosen(options: RemovalOptions | None, choices: dict[str, Any]) -> RemovalOptions:
-    if options is None:
-        return RemovalOptions.parse(choices)
-    if not choices:
-        return options
-    return RemovalOptions.parse({**options.model_dump(), **choices})

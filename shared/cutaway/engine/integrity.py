@@ -100,6 +100,7 @@ class Integrity:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._known: dict[Path, _Record] = {}  # for a folder that can't be written to
 
     def judge(self, model: Model, path: Path, *, afresh: bool = False) -> Verdict:
         """Whether `path` is the file that was published for `model`.
@@ -133,6 +134,7 @@ class Integrity:
 
     def forget(self, path: Path) -> None:
         """Remember nothing more about `path`."""
+        self._known.pop(path, None)
         with suppress(OSError):
             self._place(path).unlink()
 
@@ -148,7 +150,8 @@ class Integrity:
         if pinned is None and model.sha256 is None and digest.md5 == model.md5:
             pinned = digest.sha256
         record = _Record(status.st_size, status.st_mtime_ns, digest.sha256, digest.md5, pinned)
-        # A folder that can't be written to, as in a container, only costs hashing each time.
+        self._known[path] = record
+        # In a folder that can't be written to, as in a container, it is forgotten with the process.
         with suppress(OutputError, OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
             with write_atomically(self._place(path), overwrite=True) as file:
@@ -166,7 +169,7 @@ class Integrity:
                 pinned=known["pinned"] and str(known["pinned"]),
             )
         except (OSError, ValueError, TypeError, KeyError):
-            return None
+            return self._known.get(path)
 
     def _place(self, path: Path) -> Path:
         key = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:24]

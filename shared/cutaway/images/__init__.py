@@ -6,7 +6,7 @@ from cutaway.images.encode import encode
 from cutaway.images.header import sniff
 from cutaway.images.pixels import Metadata, Pixels, to_depth
 from cutaway.images.profiles import in_profile, srgb_pixels
-from cutaway.images.stripes import Rows
+from cutaway.images.stripes import Rows, stripes
 
 __all__ = [
     "Metadata",
@@ -19,5 +19,6 @@ __all__ = [
     "in_profile",
     "sniff",
     "srgb_pixels",
+    "stripes",
     "to_depth",
 ]

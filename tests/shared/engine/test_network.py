@@ -82,7 +82,7 @@ def test_the_genuine_u2netp_finds_no_subject_in_a_blank_picture(u2netp_weights: 
     pictures = {
         "white": np.full((200, 300, 3), 255),
         "black": np.zeros((200, 300, 3)),
-        "noise": np.random.default_rng(0).integers(0, 256, (400, 600, 3)),
+        "noise": np.random.default_rng(0).integers(0, 256, (320, 320, 3)),
         "gradient": np.broadcast_to(np.linspace(0, 255, 300)[:, None], (200, 300, 3)),
     }
     engine = NetworkEngine(catalogue.find("u2netp"), load_network(u2netp_weights))

@@ -236,7 +236,7 @@ def test_an_md5_is_trusted_once_and_our_own_sum_from_then_on(store: ModelStore) 
 
 @pytest.mark.parametrize("rubbish", [b"", b"[]", b"null", b'{"size": "x"}', b"\xff\xfe{"])
 def test_a_spoilt_record_only_costs_hashing_again(
-    store: ModelStore, models_dir: Path, rubbish: bytes
+    store: ModelStore, models_dir: Path, home: Path, rubbish: bytes
 ) -> None:
     own = write(store.place(TINY).file)
     assert store.locate(TINY)
@@ -244,17 +244,21 @@ def test_a_spoilt_record_only_costs_hashing_again(
     swap_unnoticed(own, OTHER)
     record.write_bytes(rubbish)
     with pytest.raises(ModelDamaged):
-        store.locate(TINY)
+        ModelStore(models_dir, {}, home).locate(TINY)
 
 
-def test_a_models_folder_that_cannot_be_written_to_only_costs_hashing_again(
+def test_with_a_models_folder_that_cannot_be_written_to_a_file_is_hashed_once_by_each_store(
     tmp_path: Path, home: Path
 ) -> None:
-    write(home / ".u2net" / "tiny.onnx")
+    foreign = write(home / ".u2net" / "tiny.onnx")
     write(tmp_path / "a file")
-    found = ModelStore(tmp_path / "a file" / "models", {}, home).locate(TINY)
+    store = ModelStore(tmp_path / "a file" / "models", {}, home)
+    found = store.locate(TINY)
     assert found
     assert found.where == "rembg"
+    swap_unnoticed(foreign, OTHER)
+    assert store.locate(TINY) == found
+    assert ModelStore(tmp_path / "a file" / "models", {}, home).locate(TINY) is None
 
 
 def test_a_model_that_is_not_here_is_told_with_its_size_and_how_to_get_it(
