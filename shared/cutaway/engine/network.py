@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from cutaway.engine.classical.evidence import only_noise
 from cutaway.engine.matte import Matte
@@ -22,6 +23,7 @@ __all__ = ["NetworkEngine"]
 
 # Blank pages and gradients give U-2-Net at most 0.1; the faintest real subject seen gave 0.69.
 _SUBJECT_AT_LEAST = 0.3
+_LANCZOS_FROM = 3
 _LOOKED_AT = 400
 _SMALLEST = 16
 
@@ -47,10 +49,7 @@ class NetworkEngine:
         return _read(_sigmoid(raw) if self.model.activation == "sigmoid" else raw)
 
     def _prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        size = self.model.input_size
-        shrinking = rgb.shape[0] > size or rgb.shape[1] > size
-        how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-        small = cv2.resize(rgb, (size, size), interpolation=how).astype(np.float32)
+        small = _squared(rgb, self.model.input_size).astype(np.float32)
         scale = float(small.max()) if self.model.scale_by_maximum else 255.0
         small /= max(scale, 1.0)
         small -= np.array(self.model.mean, np.float32)
@@ -58,15 +57,32 @@ class NetworkEngine:
         return np.ascontiguousarray(small.transpose(2, 0, 1)[None])
 
 
+def _squared(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """The picture squeezed into a square, as sharp as it was when the networks learned.
+
+    Lanczos' filter finds more subjects than plain averaging does, but takes long on a large
+    picture; from three times the size its result is the same, so averaging goes before it.
+    """
+    picture = _reduced(rgb, _LANCZOS_FROM * size)
+    square = (size, size)
+    return np.asarray(Image.fromarray(picture).resize(square, Image.Resampling.LANCZOS))
+
+
+def _reduced(rgb: NDArray[np.uint8], side: int, least: int = 1) -> NDArray[np.uint8]:
+    """The picture with at most `side` pixels a side, and at least `least`."""
+    longest = max(rgb.shape[:2])
+    if longest <= side:
+        return rgb
+    height, width = (max(least, round(long * side / longest)) for long in rgb.shape[:2])
+    smaller = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+    return smaller.astype(np.uint8, copy=False)
+
+
 def _is_blank(rgb: NDArray[np.uint8]) -> bool:
     """Whether there is nothing to see: U-2-Net makes a subject of some pictures of pure noise."""
-    height, width = rgb.shape[:2]
-    if min(height, width) < _SMALLEST:
+    if min(rgb.shape[:2]) < _SMALLEST:
         return False
-    scale = min(1.0, _LOOKED_AT / max(height, width))
-    size = max(_SMALLEST, round(width * scale)), max(_SMALLEST, round(height * scale))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    return only_noise(small.astype(np.uint8, copy=False))
+    return only_noise(_reduced(rgb, _LOOKED_AT, _SMALLEST))
 
 
 def _no_subject(why: str) -> NoSubjectFound:
