@@ -19,6 +19,15 @@ assert_type(result.save("out.png"), Path)
 assert_type(result.to_bytes(format="WEBP"), bytes)
 
 
+on_white = cutaway.RemovalOptions(output="flattened", background="#ffffff", format="JPG")
+assert_type(on_white.background, cutaway.Colour | None)
+
+
+def wrapped(source: cutaway.Source) -> cutaway.Cutout:
+    """A source of any kind is passed on."""
+    return cutaway.remove_background(source, on_white, background=(255, 255, 255), quality=80)
+
+
 def pictures(cutout: cutaway.Cutout) -> tuple[Image, NDArray[Any]]:
     """A result for Pillow and for numpy."""
     return cutout.image, cutout.array

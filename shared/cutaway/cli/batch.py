@@ -50,6 +50,10 @@ class Rules:
     skip_existing: bool = False
     jobs: int = 1
 
+    def keeps(self, target: Path | None) -> TypeGuard[Path]:
+        """Whether something is at `target` already that must stay."""
+        return target is not None and not self.overwrite and os.path.lexists(target)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -127,7 +131,7 @@ class Batch:
         try:
             if task.input.problem:
                 raise task.input.problem
-            if self._is_kept(task.target):
+            if self._rules.keeps(task.target):
                 raise _kept(task.target)
             return self._removed(task)
         except OutputExists as error:
@@ -156,9 +160,6 @@ class Batch:
         _make_folder(target.parent)
         cutout.save(target, format=cutout.options.format, overwrite=self._rules.overwrite)
         return None, target.stat().st_size
-
-    def _is_kept(self, target: Path | None) -> TypeGuard[Path]:
-        return target is not None and not self._rules.overwrite and os.path.lexists(target)
 
 
 def _all_end(patience: float) -> bool:

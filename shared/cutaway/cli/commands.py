@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutaway._version import __version__
-from cutaway.errors import ConfigError, CutawayError, OptionError
+from cutaway.errors import ConfigError, CutawayError, OptionError, UnknownModel
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -60,7 +60,8 @@ class Commands(click.Group):
             from cutaway.cli.display import tell_error
 
             tell_error(error)
-            ctx.exit(WRONG_USE if isinstance(error, OptionError) else FAILED)
+            wrong = isinstance(error, OptionError | UnknownModel)
+            ctx.exit(WRONG_USE if wrong else FAILED)
         except (KeyboardInterrupt, click.Abort):
             tell_interrupted()
             ctx.exit(INTERRUPTED)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TextIO
 
 import click
+
+from cutaway.errors import OutputError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -16,7 +18,16 @@ if TYPE_CHECKING:
 
     from cutaway.errors import CutawayError
 
-__all__ = ["Bar", "error_facts", "plain", "table", "tell_error", "tell_json"]
+__all__ = [
+    "Bar",
+    "error_facts",
+    "is_terminal",
+    "plain",
+    "system_error",
+    "table",
+    "tell_error",
+    "tell_json",
+]
 
 Layout = Literal["pictures", "stage", "bytes"]
 
@@ -46,7 +57,7 @@ class Bar:
     ) -> None:
         self._layout: Layout = layout
         self._total = total
-        self._wanted = wanted and sys.stderr.isatty()
+        self._wanted = wanted and is_terminal(sys.stderr)
         self._timer = threading.Timer(after, self._appear)
         self._timer.daemon = True
         self._after = after
@@ -65,7 +76,7 @@ class Bar:
     def echo(self, line: str, *, err: bool = False) -> None:
         """Print a line, above the bar if both are on the terminal."""
         stream = sys.stderr if err else sys.stdout
-        if self._progress and stream.isatty():
+        if self._progress and is_terminal(stream):
             self._progress.console.print(plain(line), markup=False, highlight=False, soft_wrap=True)
         else:
             click.echo(plain(line), err=err)
@@ -122,6 +133,11 @@ def _columns(layout: Layout) -> list[ProgressColumn]:
     return [text, progress.BarColumn(), *columns[layout]]
 
 
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether someone sits at a standard stream; Python has None for one that is closed."""
+    return stream is not None and stream.isatty()
+
+
 def plain(text: str) -> str:
     """A text for one line of a terminal: a file's name may hold what would steer it."""
     line = " ".join(text.splitlines())
@@ -136,6 +152,14 @@ def tell_error(error: CutawayError) -> None:
 def tell_json(value: object, *, err: bool = False, indent: int | None = None) -> None:
     """Print a value as JSON, in ASCII so that it fits any encoding."""
     click.echo(json.dumps(value, indent=indent), err=err)
+
+
+def system_error(error: OSError) -> OutputError:
+    """What the system's refusal is told as; one that names no file is a standard stream's."""
+    why = error.strerror or str(error)
+    if error.filename:
+        return OutputError(f"{error.filename} can't be used", why, "Check its permissions")
+    return OutputError("the output was not written", why, "Check that there is room where it goes")
 
 
 def error_facts(error: CutawayError) -> dict[str, Any]:
@@ -156,7 +180,8 @@ def table(headings: list[str], rows: list[list[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else _UNSEEN, markup=False, highlight=False)
+    width = None if is_terminal(sys.stdout) else _UNSEEN
+    console = Console(width=width, markup=False, highlight=False)
     drawn = Table(box=None, pad_edge=False)
     for number, heading in enumerate(headings):
         drawn.add_column(heading, no_wrap=number < _NAMES, overflow="fold")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cutaway.cli.display import Bar
+from cutaway.cli.display import Bar, is_terminal
 from cutaway.engine.download import pull
 from cutaway.engine.store import ModelStore
 from cutaway.errors import LicenceNotAccepted
@@ -25,14 +25,17 @@ __all__ = ["fetch", "licence_accepted", "may_ask"]
 
 def may_ask() -> bool:
     """Whether someone sits at the terminal: can be asked, and sees the question."""
-    return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr) and not os.environ.get("CI")
 
 
 def licence_accepted(model: Model, settings: Settings) -> bool:
     """Ask for the user's acceptance of the licence of `model`, where that is needed.
 
+    Returns:
+        Whether the user has accepted it just now.
+
     Raises:
-        LicenceNotAccepted: it is needed, but nobody can be asked.
+        LicenceNotAccepted: it is needed, but nobody can be asked, or the answer is no.
     """
     try:
         ModelStore(settings.models_dir).licences.check(model)
@@ -40,7 +43,9 @@ def licence_accepted(model: Model, settings: Settings) -> bool:
         if not may_ask():
             raise
         click.echo(f"The licence of {model.name}: {error.why}", err=True)
-        return click.confirm("Do you accept it?", default=False, err=True)
+        if not click.confirm("Do you accept it?", default=False, err=True):
+            raise _declined(model) from error
+        return True
     return False
 
 
@@ -62,3 +67,11 @@ def fetch(model: Model, settings: Settings, *, accept_licence: bool = False) -> 
             progress=Progress(show),
             accept_licence=accept_licence,
         )
+
+
+def _declined(model: Model) -> LicenceNotAccepted:
+    return LicenceNotAccepted(
+        f"{model.name} was not fetched",
+        "its licence was not accepted",
+        "Choose another model: cutaway models list",
+    )

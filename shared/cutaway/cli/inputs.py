@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
+from cutaway.cli.display import is_terminal
 from cutaway.errors import CutawayError, SourceError
 from cutaway.options import Output
 from cutaway.sources.text import SourceKind, kind_of
@@ -41,6 +42,7 @@ class Input:
         source: What a client takes.
         shown: What messages call it; never a secret.
         stem: What its output is named after; empty if it has no name.
+        name: What its output is named after if another's has the same stem.
         folder: Where its output belongs unless a place is given.
         below: Where it is, seen from the folder that was given.
         problem: Why it can't be worked on, if that is known already.
@@ -49,6 +51,7 @@ class Input:
     source: Path | str | BinaryIO
     shown: str
     stem: str = ""
+    name: str = ""
     folder: Path = Path()
     below: Path = Path()
     problem: CutawayError | None = None
@@ -59,11 +62,32 @@ def find_inputs(
 ) -> Iterator[Input]:
     """Give the pictures that `arguments` stand for, in order; those of a folder by name.
 
+    A file that is given again, be it by another path, is left out.
+
     Args:
         arguments: Files, folders, http(s) URLs, data URIs, or `-` for standard input.
         recursive: Look into the folders below a folder too.
         avoid: A folder whose pictures are results, not inputs.
     """
+    seen: set[str] = set()
+    for one in _all_inputs(arguments, recursive=recursive, avoid=avoid):
+        if isinstance(one.source, Path):
+            real = os.path.normcase(os.path.realpath(one.source))
+            if real in seen:
+                continue
+            seen.add(real)
+        yield one
+
+
+def is_folder(argument: str) -> bool:
+    """Whether an argument names a folder, and so may stand for many pictures."""
+    # Path.is_dir() raises for what is too long for a path, as a data URI is.
+    return kind_of(argument) is SourceKind.PATH and os.path.isdir(argument)  # noqa: PTH112
+
+
+def _all_inputs(
+    arguments: Iterable[str], *, recursive: bool, avoid: Path | None
+) -> Iterator[Input]:
     for argument in arguments:
         kind = kind_of(argument)
         if argument == STDIN:
@@ -76,20 +100,16 @@ def find_inputs(
             yield _file(Path(argument))
 
 
-def is_folder(argument: str) -> bool:
-    """Whether an argument names a folder, and so may stand for many pictures."""
-    # Path.is_dir() raises for what is too long for a path, as a data URI is.
-    return kind_of(argument) is SourceKind.PATH and os.path.isdir(argument)  # noqa: PTH112
-
-
 def _stdin() -> Input:
-    if sys.stdin.isatty():
+    if sys.stdin is None:
+        raise click.UsageError("standard input is closed: pipe a picture into it")
+    if is_terminal(sys.stdin):
         raise click.UsageError("standard input is a terminal: pipe a picture into it")
     return Input(sys.stdin.buffer, "stdin")
 
 
 def _file(path: Path, below: Path = Path()) -> Input:
-    return Input(path, str(path), path.stem, path.parent, below)
+    return Input(path, str(path), path.stem, path.name, path.parent, below)
 
 
 def _remote(argument: str, kind: SourceKind) -> Input:
@@ -101,7 +121,8 @@ def _remote(argument: str, kind: SourceKind) -> Input:
         return Input(argument, "a URL")
     host = url.netloc.rpartition("@")[2]
     last = unquote(url.path.rstrip("/").rpartition("/")[2])
-    return Input(argument, f"{url.scheme}://{host}{url.path}", _safe(Path(last).stem))
+    shown = f"{url.scheme}://{host}{url.path}"
+    return Input(argument, shown, _safe(Path(last).stem), _safe(last))
 
 
 def _safe(name: str) -> str:
@@ -142,10 +163,10 @@ def _seen(folders: Iterable[str], here: Path, avoid: Path | None) -> Iterator[st
 def _pictures(names: Iterable[str]) -> list[str]:
     """The pictures among a folder's files, by name, but no hidden ones and no earlier results."""
     pictures = [name for name in names if Path(name).suffix.lower() in _ENDINGS and name[:1] != "."]
-    stems = {Path(name).stem for name in pictures}
-    return sorted(name for name in pictures if not _is_result(Path(name).stem, stems))
+    originals = {*pictures, *(Path(name).stem for name in pictures)}
+    return sorted(name for name in pictures if not _is_result(Path(name).stem, originals))
 
 
-def _is_result(stem: str, stems: set[str]) -> bool:
+def _is_result(stem: str, originals: set[str]) -> bool:
     original, _, ending = stem.rpartition("-")
-    return ending in {view.value for view in Output} and original in stems
+    return ending in {view.value for view in Output} and original in originals

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from cutaway.cli.display import is_terminal
 from cutaway.errors import OutputError
 from cutaway.options import ImageFormat, Output
 
@@ -42,7 +44,7 @@ class Place:
         """Read what `-o` says, for one result or several.
 
         Raises:
-            click.BadParameter: several results can't go there, or stdout is a terminal.
+            click.BadParameter: several results can't go there, or stdout is a terminal or closed.
         """
         if out is None:
             return cls()
@@ -74,7 +76,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An input, and the file that its result goes to (None: standard output)."""
+    """An input, and the file that its result goes to.
+
+    None stands for standard output, or for nowhere if the input has a problem.
+    """
 
     input: Input
     target: Path | None
@@ -83,31 +88,44 @@ class Task:
 def plan(inputs: Iterable[Input], place: Place, view: Output, format: ImageFormat) -> list[Task]:
     """Give every input the file of its result, and no file to two of them.
 
-    A result that would replace another's, or another input, makes its input a failing one.
+    Inputs whose results would have one name, as those of a.jpg and a.png, have them named after
+    their full names. A result that would even so replace another's, or another input, makes its
+    input a failing one.
     """
+    given = list(inputs)
+    if place.stdout:
+        return [Task(one, None) for one in given]
+    ending = f"{view.value}{format.suffix}"
     taken: dict[str, Input] = {}
     tasks = []
-    given = list(inputs)
     sources = {_key(one.source): one for one in given if isinstance(one.source, Path)}
-    for one in given:
-        target = None if place.stdout else _target(one, place, view, format)
-        tasks.append(Task(_unless_taken(one, target, sources, taken), target))
+    for one, target in zip(given, _targets(given, place, ending), strict=True):
+        checked = one if one.problem else _unless_taken(one, target, sources, taken)
+        tasks.append(Task(checked, None if checked.problem else target))
     return tasks
 
 
-def _target(one: Input, place: Place, view: Output, format: ImageFormat) -> Path:
+def _targets(given: list[Input], place: Place, ending: str) -> list[Path]:
+    by_stem = [_target(one, one.stem, place, ending) for one in given]
+    wanted = Counter(
+        _key(target) for one, target in zip(given, by_stem, strict=True) if not one.problem
+    )
+    return [
+        _target(one, one.name, place, ending) if wanted[_key(target)] > 1 else target
+        for one, target in zip(given, by_stem, strict=True)
+    ]
+
+
+def _target(one: Input, name: str, place: Place, ending: str) -> Path:
     if place.file:
         return place.file
-    name = f"{one.stem}-{view.value}" if one.stem else view.value
     folder = one.folder if place.folder is None else place.folder / one.below
-    return folder / f"{name}{format.suffix}"
+    return folder / (f"{name}-{ending}" if name else ending)
 
 
 def _unless_taken(
-    one: Input, target: Path | None, sources: dict[str, Input], taken: dict[str, Input]
+    one: Input, target: Path, sources: dict[str, Input], taken: dict[str, Input]
 ) -> Input:
-    if target is None or one.problem:
-        return one
     key = _key(target)
     source = sources.get(key, one)
     other = taken.setdefault(key, one) if source is one else source
@@ -129,7 +147,9 @@ def _key(path: Path) -> str:
 def _pipe(*, several: bool) -> bool:
     if several:
         raise _wrong("standard output takes one picture, and there may be several results")
-    if sys.stdout.isatty():
+    if sys.stdout is None:
+        raise _wrong("standard output is closed: pipe it")
+    if is_terminal(sys.stdout):
         raise _wrong("standard output is a terminal, which can't show a picture: pipe it")
     return True
 

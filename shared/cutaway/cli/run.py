@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from cutaway.backends.local import AUTO, CLASSICAL, LocalBackend
 from cutaway.cli.batch import Batch, Outcome, Rules
-from cutaway.cli.display import Bar
+from cutaway.cli.display import Bar, system_error, tell_error
 from cutaway.cli.fetching import fetch, may_ask
 from cutaway.cli.inputs import find_inputs
 from cutaway.cli.outputs import Place, plan
@@ -51,13 +53,14 @@ def run(flags: Flags) -> bool:
     tasks = plan(inputs, place, options.output, options.format)
     bar = _bar(flags, len(tasks))
     report = _report(flags, place, bar, len(tasks))
+    rules = Rules(options, overwrite=flags.overwrite, skip_existing=flags.several, jobs=flags.jobs)
     try:
-        _prepare(flags, options, settings)
+        if _lacks_model(flags, options, settings) and any(_begins(task, rules) for task in tasks):
+            _offer_model(settings)
     except CutawayError as error:
         if flags.as_json:
             _tell_all_failed(tasks, report, error)
         raise
-    rules = Rules(options, overwrite=flags.overwrite, skip_existing=flags.several, jobs=flags.jobs)
     with Client(settings, weights=flags.weights) as client:
         return _work(client, rules, tasks, report, bar)
 
@@ -75,16 +78,29 @@ def _report(flags: Flags, place: Place, bar: Bar, count: int) -> Report:
     return LineReport(bar, count, quiet=flags.quiet, err=place.stdout)
 
 
-def _prepare(flags: Flags, options: RemovalOptions, settings: Settings) -> None:
-    """Find out now, and once, whether the model can be used; offer one if there is none."""
+def _lacks_model(flags: Flags, options: RemovalOptions, settings: Settings) -> bool:
+    """Find out now, and once, whether the model can be used, and whether to offer one."""
     name, _ = LocalBackend(settings, flags.weights).choose(options.model)
     lacking = name == CLASSICAL and options.model == AUTO == settings.model
-    if not lacking or flags.as_json or flags.quiet or not may_ask():
-        return
+    return lacking and not flags.as_json and not flags.quiet and may_ask()
+
+
+def _begins(task: Task, rules: Rules) -> bool:
+    """Whether there will be work to do, as far as a glance can tell."""
+    source = task.input.source
+    missing = isinstance(source, Path) and not os.path.exists(source)  # noqa: PTH110  (see is_folder)
+    return not (task.input.problem or missing or rules.keeps(task.target))
+
+
+def _offer_model(settings: Settings) -> None:
     model = catalogue.find(_FIRST_MODEL)
     what = f"{model.name} ({catalogue.size_text(model.size)}, {model.licence})"
-    if click.confirm(f"No model is installed. Get {what} now?", default=True, err=True):
+    if not click.confirm(f"No model is installed. Get {what} now?", default=True, err=True):
+        return
+    try:
         fetch(model, settings)
+    except CutawayError as error:  # the classical engine still can
+        tell_error(error)
 
 
 def _tell_all_failed(tasks: Sequence[Task], report: Report, error: CutawayError) -> None:
@@ -100,14 +116,19 @@ def _work(client: Client, rules: Rules, tasks: Sequence[Task], report: Report, b
     # The bar is the inner one: the terminal is in order again before a stop may end the process.
     with Batch(client, rules, show if len(tasks) == 1 else None) as batch, bar:
         for outcome in batch.outcomes(tasks):
-            if outcome.data is not None:
-                _to_stdout(outcome.data)
-            report.tell(outcome)
-            failed |= outcome.status == "failed"
+            told = outcome if outcome.data is None else _to_stdout(outcome, outcome.data)
+            report.tell(told)
+            failed |= told.status == "failed"
         report.close()
     return failed
 
 
-def _to_stdout(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+def _to_stdout(outcome: Outcome, data: bytes) -> Outcome:
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # the reader has seen enough, and nobody is to be told
+        raise
+    except OSError as error:
+        return Outcome(outcome.task, "failed", error=system_error(error))
+    return outcome

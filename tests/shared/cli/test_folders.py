@@ -83,17 +83,52 @@ def test_a_folder_without_pictures_fails_and_stops_no_other(album: Path, quick: 
     assert results(Path("out")) == ["a-cutout.png", "b-cutout.png"]
 
 
-def test_of_two_inputs_with_one_output_the_second_fails(
+def test_of_two_inputs_with_one_name_the_second_fails_and_has_no_path(
     folder: Path, picture: bytes, quick: Words
 ) -> None:
-    for name in ("photo.jpg", "photo.jpeg"):
-        (folder / name).write_bytes(picture)
-    done = cli("remove", "photo.jpg", "photo.jpeg", "--overwrite", "--json", *quick)
+    for name in ("x", "y"):
+        (folder / name).mkdir()
+        (folder / name / "a.jpg").write_bytes(picture)
+    done = cli("remove", "x", "y", "-o", "out", "--overwrite", "--json", *quick)
     first, second = sorted(json_lines(done.stdout), key=lambda line: str(line["status"]))
     assert done.exit_code == 1
-    assert (first["source"], first["status"]) == ("photo.jpg", "done")
-    assert (second["source"], second["status"]) == ("photo.jpeg", "failed")
-    assert second["error"]["why"] == "it is the result of photo.jpg"
+    assert (first["source"], first["path"]) == ("x/a.jpg", "out/a.jpg-cutout.png")
+    assert (second["source"], second["path"]) == ("y/a.jpg", None)
+    assert second["error"]["why"] == "it is the result of x/a.jpg"
+
+
+@pytest.mark.parametrize("order", [("a.jpg", "a.png"), ("a.png", "a.jpg"), (".",)])
+def test_inputs_with_one_stem_name_their_results_in_full_and_a_second_run_skips_them(
+    folder: Path, picture: bytes, order: Words, quick: Words
+) -> None:
+    for name in ("a.jpg", "a.png", "b.jpg"):
+        (folder / name).write_bytes(picture)
+    assert cli("remove", *order, "b.jpg", *quick).exit_code == 0
+    assert results(folder) == ["a.jpg-cutout.png", "a.png-cutout.png", "b-cutout.png"]
+    again = cli("remove", ".", "--json", *quick)
+    lines = json_lines(again.stdout)
+    assert again.exit_code == 0
+    assert [(line["source"], line["status"]) for line in lines] == [
+        ("a.jpg", "skipped"),
+        ("a.png", "skipped"),
+        ("b.jpg", "skipped"),
+    ]
+
+
+@pytest.mark.parametrize("again", ["album/b.jpg", "./album/below/../b.jpg", "album"])
+def test_a_file_that_is_given_again_is_worked_on_once(
+    album: Path, again: str, quick: Words
+) -> None:
+    assert sources("album/b.jpg", again, "-o", "out/", *quick)[:1] == ["b.jpg"]
+    assert results(Path("out")).count("b-cutout.png") == 1
+    assert not list(album.glob("*-cutout.png"))
+
+
+def test_an_input_that_cannot_be_used_has_no_path(album: Path) -> None:
+    (album / "b.jpg").unlink()
+    (album / "a.JPEG").unlink()
+    (told,) = json_lines(cli("remove", "album", "--model", "classical", "--json").stdout)
+    assert (told["status"], told["path"]) == ("failed", None)
 
 
 def test_a_result_never_replaces_another_input(folder: Path, picture: bytes, quick: Words) -> None:

@@ -91,7 +91,7 @@ def test_of_several_models_each_is_tried(server: FileServer) -> None:
 
 def test_an_unknown_model_stops_before_any_download(server: FileServer) -> None:
     done = cli("models", "pull", "u2netp", "u2nett")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "there is no model u2nett" in done.stderr
     assert server.requests == []
 

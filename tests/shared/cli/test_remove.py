@@ -156,9 +156,9 @@ def test_json_is_one_object_for_each_picture_and_nothing_else(photo: Path, quick
 
 
 def test_a_model_that_cannot_run_fails_every_picture_before_any_work(photo: Path) -> None:
-    done = cli("remove", photo.name, photo.name, "--model", "u2nett", "--json")
+    done = cli("remove", photo.name, "other.jpg", "--model", "u2nett", "--json")
     told = json_lines(done.stdout)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert [line["error"]["code"] for line in told] == ["unknown-model"] * 2
     assert done.stderr.startswith("cutaway: there is no model u2nett. The nearest is u2net")
 

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,15 +15,23 @@ from PIL import Image
 from tests.pictures import as_file, portrait
 from tests.shared.cli.running import json_lines, process, process_command
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 CLASSICAL = ("--model", "classical")
 
 IN_ORDER = """
 import atexit, sys
 from cutaway.cli import main
 atexit.register(sys.stderr.write, "left in order\\n")
+main()
+"""
+
+ENDED_WHILE_WRITING = """
+import os, signal
+from cutaway.cli import main
+flush = os.fsync
+def end_and_flush(file):
+    os.kill(os.getpid(), signal.SIGTERM)
+    flush(file)
+os.fsync = end_and_flush
 main()
 """
 
@@ -116,3 +125,86 @@ def test_ctrl_c_ends_a_read_that_never_ends(folder: Path, ctrl_c: int) -> None:
         _, told = running.communicate(timeout=30)
     assert running.returncode == 130
     assert told == b"\ncutaway: interrupted\n"
+
+
+@posix_only
+def test_a_process_that_is_ended_while_it_writes_leaves_no_half_written_file(photo: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDED_WHILE_WRITING, "remove", photo.name, *CLASSICAL],
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (130, b"\ncutaway: interrupted\n")
+    assert not list(photo.parent.glob(".*"))
+
+
+def in_shell(redirected: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command as a shell does that redirects its streams."""
+    line = f"{shlex.join(process_command(*arguments))} {redirected}"
+    return subprocess.run(["sh", "-c", line], capture_output=True, check=False, timeout=60)
+
+
+@posix_only
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_hindrance(photo: Path, closed: str) -> None:
+    done = in_shell(closed, "remove", photo.name)
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr
+    with Image.open("photo-cutout.png") as cutout:
+        assert cutout.size == (96, 72)
+
+
+@posix_only
+def test_a_table_for_a_closed_stream_is_no_failure() -> None:
+    done = in_shell(">&-", "models", "list")
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@posix_only
+@pytest.mark.usefixtures("photo")
+@pytest.mark.parametrize(
+    ("closed", "arguments", "told"),
+    [
+        ("<&-", ("-",), b"standard input is closed"),
+        (">&-", ("photo.jpg", "-o", "-"), b"standard output is closed"),
+    ],
+)
+def test_a_picture_for_or_from_a_closed_stream_is_wrong_use(
+    closed: str, arguments: tuple[str, ...], told: bytes
+) -> None:
+    done = in_shell(closed, "remove", *arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+
+
+full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+FULL = "cutaway: {}the output was not written: No space left on device. Check that there is room"
+
+
+@full_device
+@pytest.mark.usefixtures("photo")
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--help",), ""),
+        (("doctor",), ""),
+        (("models", "list"), ""),
+        (("remove", "photo.jpg", *CLASSICAL), ""),
+        (("remove", "photo.jpg", "-o", "-", *CLASSICAL), "photo.jpg: "),
+    ],
+)
+def test_a_full_standard_output_fails_in_one_line(arguments: tuple[str, ...], named: str) -> None:
+    done = in_shell(">/dev/full", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith(FULL.format(named))
+    assert done.stderr.count(b"\n") == 1
+
+
+@full_device
+@pytest.mark.usefixtures("photo")
+def test_a_picture_that_standard_output_did_not_take_has_failed() -> None:
+    done = in_shell(">/dev/full", "remove", "photo.jpg", "-o", "-", "--json", *CLASSICAL)
+    (told,) = json_lines(done.stderr.decode())
+    assert done.returncode == 1
+    assert (told["status"], told["error"]["code"]) == ("failed", "output")

@@ -109,16 +109,40 @@ def test_without_a_model_one_is_offered_and_no_means_the_classical_engine(
     assert server.requests == []
 
 
-def test_the_answer_yes_fetches_it_and_wrong_bytes_are_never_used(
+def test_the_answer_yes_fetches_it_and_after_a_failure_the_classical_engine_runs(
     photo: Path, server: FileServer
 ) -> None:
     with terminal("remove", photo) as person:
         person.read_until(QUESTION)
         person.type("\n")
-        assert person.finish() == 1
+        assert person.finish() == 0
     assert "not the published file of u2netp" in person.shown
-    assert not photo.with_name("photo-cutout.png").exists()
+    assert "no model is installed, so the classical engine ran" in person.shown
+    assert photo.with_name("photo-cutout.png").exists()
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("given", ["missing.jpg", "photo.jpg", "empty"])
+def test_no_model_is_offered_where_nothing_will_be_done(
+    photo: Path, server: FileServer, given: str
+) -> None:
+    photo.with_name("photo-cutout.png").write_text("mine", encoding="utf-8")
+    photo.with_name("empty").mkdir()
+    with terminal("remove", given) as person:
+        person.type("n\n")
+        assert person.finish() == 1
+    assert "[Y/n]" not in person.shown
+    assert server.requests == []
+
+
+def test_a_model_is_offered_if_one_of_several_pictures_is_to_be_done(
+    photo: Path, server: FileServer
+) -> None:
+    with terminal("remove", "missing.jpg", photo) as person:
+        person.read_until(QUESTION)
+        person.type("n\n")
+        assert person.finish() == 1
+    assert server.requests == []
 
 
 def test_a_download_shows_how_far_it_is(server: FileServer) -> None:
@@ -151,12 +175,14 @@ def test_programs_are_never_asked(photo: Path, server: FileServer, flag: str) ->
 
 
 def test_a_restricted_licence_is_asked_about_and_no_is_no(server: FileServer) -> None:
-    with terminal("models", "pull", "bria-rmbg") as person:
+    with terminal("models", "pull", "bria-rmbg", "u2netp") as person:
         person.read_until("Do you accept it? [y/N]")
         person.type("\n")
         assert person.finish() == 1
     assert "The licence of bria-rmbg: BRIA RMBG-2.0, non-commercial; " in person.shown
-    assert server.requests == []
+    assert "bria-rmbg was not fetched: its licence was not accepted." in person.shown
+    assert "--accept-licence" not in person.shown.partition("[y/N]")[2]
+    assert [request.path for request in server.requests] == ["/u2netp.onnx"]
 
 
 def test_a_picture_is_not_written_to_a_terminal(photo: Path) -> None:
