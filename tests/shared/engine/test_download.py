@@ -28,28 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def server() -> Iterator[FileServer]:
-    with FileServer() as server:
-        server.put(PATH, BODY)
-        yield server
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> ModelStore:
-    return ModelStore(tmp_path / "models", {}, tmp_path / "home")
-
-
-@pytest.fixture
-def pulling(server: FileServer, store: ModelStore) -> Pulling:
-    return Pulling(server, store)
-
-
 @contextmanager
 def files_no_longer_than(size: int) -> Iterator[None]:
     """Have the system refuse this process longer files, as a full disk would."""

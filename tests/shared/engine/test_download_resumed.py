@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cutaway.engine.download import Patience
-from cutaway.engine.store import InstalledModel, ModelStore
 from cutaway.errors import (
     Cancelled,
     ConnectionFailed,
@@ -27,31 +26,9 @@ from tests.fakes.pulling import BODY, PATH, SHA256, SIZE, TINY, Pulling, leave_p
 from tests.fakes.tiny_model import body_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from cutaway.engine.store import InstalledModel, ModelStore
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def server() -> Iterator[FileServer]:
-    with FileServer() as server:
-        server.put(PATH, BODY)
-        yield server
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> ModelStore:
-    return ModelStore(tmp_path / "models", {}, tmp_path / "home")
-
-
-@pytest.fixture
-def pulling(server: FileServer, store: ModelStore) -> Pulling:
-    return Pulling(server, store)
 
 
 class Asked(Cancellation):
