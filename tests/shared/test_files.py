@@ -84,9 +84,7 @@ def test_a_failure_inside_leaves_everything_as_it_was(tmp_path: Path):
 def test_what_is_no_regular_file_is_never_replaced(tmp_path: Path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    loop = tmp_path / "loop"
-    loop.symlink_to(loop)
-    for target in (pipe, tmp_path, loop):
+    for target in (pipe, tmp_path):
         with pytest.raises(OutputError, match="was not written"):
             write(target, b"new", overwrite=True)
     assert pipe.is_fifo()
