@@ -37,6 +37,22 @@ def blob(height: int, width: int) -> NDArray[np.float64]:
     return _soft(reach - np.hypot(down, right))
 
 
+def gear(height: int, width: int) -> NDArray[np.float64]:
+    """A wheel with thirty teeth."""
+    y, x = np.mgrid[:height, :width]
+    down, right = y - 0.5 * height, x - 0.5 * width
+    teeth = np.sign(np.cos(30 * np.arctan2(down, right)))
+    return _soft(min(height, width) * (0.3 + 0.05 * teeth) - np.hypot(down, right))
+
+
+def bust(height: int, width: int) -> NDArray[np.float64]:
+    """A head on shoulders that the bottom of the frame cuts."""
+    y = np.mgrid[:height, :width][0]
+    head = ellipse(height, width, 0.18 * height, 0.1 * width)
+    body = np.roll(ellipse(height, width, 0.45 * height, 0.26 * width), height // 2, axis=0)
+    return np.maximum(head, np.where(y > height // 2, body, 0))
+
+
 def ellipse(
     height: int, width: int, down: float, right: float, across: float = 0.5
 ) -> NDArray[np.float64]:
@@ -68,6 +84,12 @@ def uneven_green(height: int, width: int) -> NDArray[np.float64]:
     down, right = np.mgrid[:height, :width] / np.array([height, width]).reshape(2, 1, 1)
     light = 1 + 0.25 * np.sin(5 * right) * np.cos(4 * down)
     return np.asarray(light[..., None] * np.array([50.0, 165.0, 70.0]))
+
+
+def mosaic(height: int, width: int) -> NDArray[np.float64]:
+    """Blurred tiles of all colours."""
+    tiles = np.random.default_rng(2).uniform(0, 255, (height // 20, width // 20, 3))
+    return np.asarray(cv2.resize(tiles, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def photographed(

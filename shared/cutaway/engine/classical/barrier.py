@@ -1,4 +1,4 @@
-"""How hard it is to walk to a pixel from the border: the minimum barrier distance."""
+"""How hard it is to walk from the background to a pixel: the minimum barrier distance."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ __all__ = ["barrier_distance"]
 _PASSES = 2
 
 
-def barrier_distance(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Measure how much the values must swing on the smoothest walk from the border to each pixel.
+def barrier_distance(values: NDArray[np.float32], seeds: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Measure how much the values must swing on the smoothest walk from a seed to each pixel.
 
     A walk costs the largest value met on it less the smallest, so a long slow gradient is no
     barrier but an outline is. Each channel walks for itself and the costs are summed.
 
-    Source: Zhang et al., "Minimum Barrier Salient Object Detection at 80 FPS", ICCV 2015,
-    section 3.2; its raster scans are made one axis at a time here, a whole row in each step.
+    Source: Zhang et al., "Minimum Barrier Salient Object Detection at 80 FPS", ICCV 2015:
+    its raster scans, made one axis at a time, a whole row or column in each step.
 
     Args:
         values: float32, shape (height, width, channels).
+        seeds: bool, shape (height, width), True where walks may start, at least once.
 
     Returns:
-        float32, shape (height, width), 0 on the border, in the unit of the values.
+        float32, shape (height, width), 0 on the seeds, in the unit of the values.
     """
-    high, low = np.full_like(values, np.inf), np.full_like(values, -np.inf)
-    for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
-        high[edge] = low[edge] = values[edge]
+    high = np.where(seeds[..., None], values, np.float32(np.inf))
+    low = np.where(seeds[..., None], values, np.float32(-np.inf))
     turned = values.swapaxes(0, 1).copy()
     for _ in range(_PASSES):
         _sweep_both_ways(values, high, low)

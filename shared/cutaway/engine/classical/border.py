@@ -1,8 +1,9 @@
-"""How unlike the picture's border a pixel looks."""
+"""The colours of the border, which are the background's, and how unlike them a pixel is."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,83 +13,99 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["colour_distance"]
+__all__ = ["Border", "background_border", "colour_distance"]
 
 _CLUSTERS = 6
 _PIXELS_PER_CLUSTER = 50
 _FEWEST_PIXELS = 8
-_SPREAD_FLOOR = 6.0
-_SIDE_TOUCHED = 0.08
-_LARGE_SHARE = 0.15
+_SPREAD_FLOOR = 6.0  # variance in CIE Lab that even the plainest wall may have
+_SIDES = 4
+_BOTTOM = 1
+_TOUCHED = 0.03  # the share of a side that a colour must take to be there
 _FARTHEST = 12.0
 
 
-class _Cluster(NamedTuple):
-    """A colour of the border: its centre, the whitening of its spread, and how much to trust it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Border:
+    """The strip along the frame, as far as it shows background.
 
-    centre: NDArray[np.float32]
-    whitening: NDArray[np.float32]
-    doubt: float
+    Attributes:
+        background: bool, shape (height, width), True on those pixels.
+        clusters: int32, shape (height, width): which of the border's colours each of them has.
+    """
+
+    background: NDArray[np.bool_]
+    clusters: NDArray[np.int32]
 
 
-def colour_distance(lab: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Measure how far each pixel's colour is from the nearest colour of the border.
+def background_border(lab: NDArray[np.float32]) -> Border:
+    """Find the part of the border that is background.
 
-    The border strip is clustered, and the distance is Mahalanobis' to each cluster, so a border
-    colour that varies much covers much. A colour found on one side only may be the subject's own,
-    where the frame cuts it, so it counts for less.
-
-    Source: the border prior of Wei et al., "Geodesic Saliency Using Background Priors", ECCV 2012,
-    section 2; clusters by k-means++ [Arthur and Vassilvitskii, SODA 2007].
+    All of it is, but for colours that are met at the bottom only: there the frame cuts people and
+    things that stand on the ground, so those colours may be the subject's own.
 
     Args:
         lab: float32, shape (height, width, 3), CIE Lab.
+    """
+    sides = _sides(lab.shape[0], lab.shape[1])
+    strip = sides >= 0
+    clusters = np.full(sides.shape, -1, np.int32)
+    clusters[strip] = _clustered(lab[strip])
+    counts = np.zeros((_SIDES, _CLUSTERS))
+    np.add.at(counts, (sides[strip], clusters[strip]), 1)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    elsewhere = np.delete(shares, _BOTTOM, axis=0).max(axis=0)
+    cut = (shares[_BOTTOM] > _TOUCHED) & (elsewhere < _TOUCHED)
+    return Border(strip & ~cut[clusters], clusters)
+
+
+def colour_distance(lab: NDArray[np.float32], border: Border) -> NDArray[np.float32]:
+    """Measure how far each pixel's colour is from the nearest colour of the background border.
+
+    The distance is Mahalanobis', so a colour that varies much on the border covers much.
+
+    Source: the boundary prior of Wei et al., "Geodesic Saliency Using Background Priors",
+    ECCV 2012, with clusters of colour in place of paths.
+
+    Args:
+        lab: float32, shape (height, width, 3), CIE Lab.
+        border: Its border.
 
     Returns:
         float32, shape (height, width), in standard deviations, at most 12.
     """
     nearest = np.full(lab.shape[:2], _FARTHEST, np.float32)
-    for cluster in _clusters(lab):
-        whitened = (lab - cluster.centre) @ cluster.whitening
-        distance = np.sqrt(np.sum(whitened**2, axis=2)) * np.float32(cluster.doubt)
+    for centre, whitening in _models(lab, border):
+        distance = np.linalg.norm((lab - centre) @ whitening, axis=2)
         np.minimum(nearest, distance, out=nearest)
     return nearest
 
 
-def _clusters(lab: NDArray[np.float32]) -> Iterator[_Cluster]:
-    """Cluster the colours of the border strip."""
-    sides = _sides(lab.shape[0], lab.shape[1])
-    colours, side = lab[sides > 0], sides[sides > 0]
-    label = _label(colours, min(_CLUSTERS, max(1, len(colours) // _PIXELS_PER_CLUSTER)))
-    for index in range(int(label.max()) + 1):
-        member = label == index
-        if np.count_nonzero(member) < _FEWEST_PIXELS:
-            continue
-        spread = np.cov(colours[member], rowvar=False) + _SPREAD_FLOOR * np.eye(3)
-        whitening = np.linalg.cholesky(np.linalg.inv(spread)).astype(np.float32)
-        yield _Cluster(colours[member].mean(axis=0), whitening, _doubt(member, side))
+def _models(
+    lab: NDArray[np.float32], border: Border
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Yield the centre of each colour of the background border, and the whitening of its spread."""
+    for index in range(_CLUSTERS):
+        colours = lab[border.background & (border.clusters == index)]
+        if len(colours) >= _FEWEST_PIXELS:
+            spread = np.cov(colours, rowvar=False) + _SPREAD_FLOOR * np.eye(3)
+            whitening = np.linalg.cholesky(np.linalg.inv(spread))
+            yield colours.mean(axis=0), whitening.astype(np.float32)
 
 
-def _sides(height: int, width: int) -> NDArray[np.uint8]:
-    """Number the pixels of the border strip 1..4 by the side they are on, 0 inside."""
+def _sides(height: int, width: int) -> NDArray[np.int8]:
+    """Number the border's pixels by side: top 0, bottom 1, left 2, right 3; -1 inside."""
     strip = max(2, round(0.02 * min(height, width)))
-    sides = np.zeros((height, width), np.uint8)
-    sides[:strip], sides[-strip:], sides[:, :strip], sides[:, -strip:] = 1, 2, 3, 4
+    sides = np.full((height, width), -1, np.int8)
+    sides[:strip], sides[-strip:], sides[:, :strip], sides[:, -strip:] = 0, _BOTTOM, 2, 3
     return sides
 
 
-def _label(colours: NDArray[np.float32], count: int) -> NDArray[np.int32]:
-    """Cluster colours, shape (pixels, 3), by k-means; the same input gives the same clusters."""
-    cv2.setRNGSeed(0)  # k-means draws from the thread's generator and takes no seed of its own
+def _clustered(colours: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Cluster colours, shape (pixels, 3), by k-means++ [Arthur and Vassilvitskii, SODA 2007]."""
+    count = min(_CLUSTERS, max(1, len(colours) // _PIXELS_PER_CLUSTER))
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 20, 0.5)
-    found = np.empty((len(colours), 1), np.int32)
-    _, label, _ = cv2.kmeans(colours, count, found, stop, 2, cv2.KMEANS_PP_CENTERS)
-    return label.ravel().astype(np.int32, copy=False)
-
-
-def _doubt(member: NDArray[np.bool_], side: NDArray[np.uint8]) -> float:
-    """Say how much to stretch distances to a cluster: 1 if it touches two sides or more."""
-    shares = [np.mean(member[side == number]) for number in range(1, 5)]
-    if sum(share > _SIDE_TOUCHED for share in shares) > 1:
-        return 1.0
-    return 1.25 if np.mean(member) > _LARGE_SHARE else 1.7
+    labels = np.empty((len(colours), 1), np.int32)
+    cv2.setRNGSeed(0)  # k-means draws from the thread's generator and takes no seed of its own
+    cv2.kmeans(colours, count, labels, stop, 2, cv2.KMEANS_PP_CENTERS)
+    return labels.ravel()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["confidence"]
 
 _EDGE_BLUR = 1.5
-_CLEARANCE = 11
+_CLEARANCE = 11  # so that the blurred outline itself is no edge of the background
 
 
 def confidence(
@@ -28,15 +28,15 @@ def confidence(
 
     Three signs are multiplied: how far the independent cues agree with the mask, how far its
     outline stands out from the edges it leaves in the background, and how little of the border it
-    takes. Measured on photographs and composites, results from 0.6 up are right with few
-    exceptions, and most below are wrong.
+    takes, the bottom aside, where the frame may well cut a subject. On photographs and composites,
+    masks from 0.6 up were right with few exceptions, and most below needed a correction.
 
     Args:
         rgb: uint8, shape (height, width, 3).
         mask: bool, shape (height, width), with some subject.
         cues: float32, shape (height, width), 0..1, each.
     """
-    border = np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
+    border = np.concatenate([mask[0], mask[:, 0], mask[:, -1]])
     agreement = float(np.mean([_overlap(mask, otsu_mask(cue)) for cue in cues]))
     return agreement * math.sqrt(_prominence(rgb, mask)) * (1 - float(border.mean()))
 

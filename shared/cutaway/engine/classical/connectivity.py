@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["subject_likelihood"]
 
-_REACH = 10.0
-_NEARNESS = 0.4
-_LIKENESS = 7.0
+_REACH = 10.0  # of a region of like colour, in CIE Lab
+_NEARNESS = 0.4  # of patches that are compared, in lengths of the picture
+_LIKENESS = 7.0  # of neighbours, in CIE Lab
 _BACKGROUND_WEIGHT = 5.0
 
 
-def subject_likelihood(patches: Superpixels) -> NDArray[np.float32]:
+def subject_likelihood(patches: Superpixels, border: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Find the patches that differ from the background and hang together.
 
     A patch is background as far as the region of like colour around it lies along the border; it
@@ -29,15 +29,19 @@ def subject_likelihood(patches: Superpixels) -> NDArray[np.float32]:
     Source: Zhu et al., "Saliency Optimization from Robust Background Detection", CVPR 2014,
     sections 3 to 5.
 
+    Args:
+        patches: The picture's patches.
+        border: bool, shape (height, width), True on the border's pixels.
+
     Returns:
         float32, shape (count,): a likelihood in arbitrary units, larger for subject.
     """
     contrast = _pairwise(patches.colours)
     adjacent = _adjacency(patches.labels)
-    border = _border(patches.labels)
-    adjacent[np.ix_(border, border)] = True
+    rim = np.unique(patches.labels[border])
+    adjacent[np.ix_(rim, rim)] = True
     np.fill_diagonal(adjacent, val=False)
-    background = _background(contrast, adjacent, border)
+    background = _background(contrast, adjacent, rim)
     near = np.exp(-_squared(_pairwise(patches.centres) / max(patches.labels.shape), _NEARNESS))
     foreground = (contrast * near) @ background
     return _balance(background, foreground, contrast, adjacent)
@@ -62,15 +66,10 @@ def _adjacency(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     return adjacent | adjacent.T
 
 
-def _border(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """List the patches on the border."""
-    return np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-
-
 def _background(
-    contrast: NDArray[np.float64], adjacent: NDArray[np.bool_], border: NDArray[np.int64]
+    contrast: NDArray[np.float64], adjacent: NDArray[np.bool_], rim: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Turn boundary connectivity into a probability, shape (count,): equations 3 to 5 and 9."""
+    """Turn boundary connectivity into a probability, shape (count,): sections 3 and 4."""
     steps = np.where(adjacent, contrast, np.inf)
     slack = max(float(np.median(steps.min(axis=1))), 0.5)
     walks = np.maximum(steps - slack, 0)
@@ -78,7 +77,7 @@ def _background(
     for through in range(len(walks)):  # Floyd and Warshall's shortest walks
         np.minimum(walks, walks[:, through, None] + walks[through], out=walks)
     region = np.exp(-_squared(walks, _REACH))
-    connectivity = region[:, border].sum(axis=1) / np.sqrt(region.sum(axis=1))
+    connectivity = region[:, rim].sum(axis=1) / np.sqrt(region.sum(axis=1))
     return np.asarray(1 - np.exp(-_squared(connectivity, 1.0)))
 
 
@@ -88,7 +87,7 @@ def _balance(
     contrast: NDArray[np.float64],
     adjacent: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """Minimise sum(w_bg s^2) + sum(w_fg (s - 1)^2) + sum(w_ij (s_i - s_j)^2): equation 12."""
+    """Minimise sum(w_bg s^2) + sum(w_fg (s - 1)^2) + sum(w_ij (s_i - s_j)^2): section 5."""
     foreground = (foreground - foreground.min()) / max(float(np.ptp(foreground)), 1e-6)
     foreground[foreground < foreground.mean()] = 0
     twice = (adjacent.astype(np.float32) @ adjacent.astype(np.float32) > 0) | adjacent

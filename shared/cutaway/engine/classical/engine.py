@@ -25,7 +25,7 @@ _CUT_SIDE = 400
 _SALIENCY_SIDE = 320
 _NARROWEST = 32
 _SMALLEST = 16
-_FAINTEST_STEP = 8.0
+_FAINTEST_STEP = 8.0  # a contrast of 5 in each channel; JPEG's blocks make as much of a gradient
 _SOFTNESS = 0.8
 
 

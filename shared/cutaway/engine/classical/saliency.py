@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from cutaway.engine.classical.barrier import barrier_distance
-from cutaway.engine.classical.border import colour_distance
+from cutaway.engine.classical.border import background_border, colour_distance
 from cutaway.engine.classical.connectivity import subject_likelihood
 from cutaway.engine.classical.superpixels import split
 
@@ -21,8 +21,6 @@ __all__ = ["cues", "mean_cue"]
 
 _PATCHES = 260
 _BLUR = 0.8
-_CENTRE_SPREAD = 0.55
-_CENTRE_WEIGHT = 0.45
 
 
 def cues(rgb: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
@@ -40,34 +38,24 @@ def cues(rgb: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
     """
     smooth = cv2.GaussianBlur(rgb, (0, 0), _BLUR).astype(np.float32) / np.float32(255)
     lab = cv2.cvtColor(smooth, cv2.COLOR_RGB2Lab).astype(np.float32, copy=False)
-    yield _stretched(barrier_distance(lab), 1, 99.8)
-    yield _stretched(colour_distance(lab), 1, 99.8)
+    border = background_border(lab)
+    yield _stretched(barrier_distance(lab, border.background))
+    yield _stretched(colour_distance(lab, border))
     patches = split(lab, _PATCHES)
-    yield _stretched(subject_likelihood(patches), 0, 100)[patches.labels]
+    yield _stretched(subject_likelihood(patches, border.background)[patches.labels])
 
 
 def mean_cue(found: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Average the cues, leaning to the middle, where photographers put their subjects.
+    """Average the cues.
 
     Returns:
         float32, shape (height, width), 0..1.
     """
-    mean = np.mean(found, axis=0, dtype=np.float32)
-    lean = (1 - _CENTRE_WEIGHT) + _CENTRE_WEIGHT * _centredness(*mean.shape)
-    return _stretched(mean * lean, 0, 99.8)
+    return _stretched(np.asarray(np.mean(found, axis=0)))
 
 
-def _centredness(height: int, width: int) -> NDArray[np.float32]:
-    """Draw a Gaussian hill on the middle of the picture, 1 at its top."""
-    down = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-    across = np.linspace(-1, 1, width, dtype=np.float32)
-    return np.asarray(np.exp(-(down**2 + across**2) / (2 * _CENTRE_SPREAD**2)), np.float32)
-
-
-def _stretched(
-    values: NDArray[np.float32], low_percentile: float, high_percentile: float
-) -> NDArray[np.float32]:
-    """Scale the values so that the two percentiles become 0 and 1, and clip the rest."""
-    low, high = np.percentile(values, [low_percentile, high_percentile])
+def _stretched(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale the values to 0..1, leaving out the lowest hundredth and the highest few."""
+    low, high = np.percentile(values, [1, 99.8])
     scaled = (values - low) / max(float(high - low), 1e-6)
     return np.asarray(np.clip(scaled, 0, 1), np.float32)

@@ -15,11 +15,10 @@ __all__ = ["cleaned", "cut_out", "otsu_mask"]
 _COARSE_SIDE = 200
 _COARSE_ROUNDS = 4
 _FINE_ROUNDS = 1
-_BAND = 6
+_BAND = 6  # pixels on either side: three of the coarse copy
 _FEWEST_PIXELS = 20
-_SMALLEST_PART = 0.0005
-_WEAKEST_PART = 0.12
-_LARGEST_HOLE = 0.002
+_WEAKEST_PART = 0.12  # of the heaviest part
+_LARGEST_HOLE = 0.002  # of the picture
 
 
 def cut_out(rgb: NDArray[np.uint8], saliency: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -48,8 +47,8 @@ def cut_out(rgb: NDArray[np.uint8], saliency: NDArray[np.float32]) -> NDArray[np
         _seeds(cv2.resize(saliency, size, interpolation=cv2.INTER_AREA).astype(np.float32)),
         _COARSE_ROUNDS,
     )
-    outline = cv2.resize(coarse.astype(np.uint8) * 255, (width, height)) > 127  # noqa: PLR2004 (half of 255)
-    return _grab_cut(rgb, _band(outline), _FINE_ROUNDS)
+    near = cv2.resize(coarse.astype(np.float32), (width, height)).round().astype(bool)
+    return _grab_cut(rgb, _band(near), _FINE_ROUNDS)
 
 
 def otsu_mask(values: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -61,7 +60,7 @@ def otsu_mask(values: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def cleaned(mask: NDArray[np.bool_], saliency: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Drop the parts that are tiny or hardly salient beside the most salient one; fill pinholes.
+    """Drop the parts that weigh little, in saliency, beside the heaviest one; fill pinholes.
 
     Args:
         mask: bool, shape (height, width), True on the subject.
@@ -71,7 +70,6 @@ def cleaned(mask: NDArray[np.bool_], saliency: NDArray[np.float32]) -> NDArray[n
     weights = np.bincount(labels.ravel(), saliency.ravel(), len(stats))
     weights[0] = 0
     keep = weights >= max(_WEAKEST_PART * float(weights.max()), 1e-6)
-    keep &= stats[:, cv2.CC_STAT_AREA] >= _SMALLEST_PART * mask.size
     kept = keep[np.asarray(labels, np.intp)]
     return np.asarray(kept | _pinholes(kept))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Superpixels", "split"]
 
 _ROUNDS = 5
-_COMPACTNESS = 12.0
+_COMPACTNESS = 12.0  # how many units of CIE Lab the width of a patch is worth
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +104,7 @@ def _cell_middles(points: NDArray[np.float32], grid: _Grid) -> NDArray[np.float6
     height, width, _ = points.shape
     rows = np.minimum(np.arange(grid.rows) * grid.step + grid.step // 2, height - 1)
     columns = np.minimum(np.arange(grid.columns) * grid.step + grid.step // 2, width - 1)
-    smooth = cv2.blur(points, (3, 3))
+    smooth = cv2.blur(points, (3, 3))  # so that no patch starts from a single noisy pixel
     return smooth[np.ix_(rows, columns)].reshape(-1, points.shape[2]).astype(np.float64)
 
 
