@@ -12,7 +12,7 @@ import numpy as np
 import PIL.Image
 
 from cutaway import images
-from cutaway.compositing.composition import Fill, Mask, OnFill, OnTransparency
+from cutaway.compositing.composition import Fill, Mask, OnFill, OnTransparency, share
 from cutaway.errors import OptionError
 from cutaway.files import write_atomically
 from cutaway.images import Metadata, profiles, stripes, to_depth
@@ -88,7 +88,7 @@ class Cutout:
     @property
     def subject_share(self) -> float:
         """How much of the picture is subject, 0..1 (half-transparent pixels count by half)."""
-        return float(cv2.mean(self._alpha)[0]) / float(np.iinfo(self._alpha.dtype).max)
+        return share(self._alpha)
 
     @property
     def bounding_box(self) -> Box | None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
-from cutaway.compositing.composition import multiply_into
+from cutaway.compositing.composition import multiply_into, share
 from cutaway.compositing.edge_colours import clean_edge_colours
 from cutaway.cutout import Cutout
 from cutaway.engine import matting, refinement
@@ -75,10 +74,10 @@ def _kept(metadata: Metadata, options: RemovalOptions) -> Metadata:
 
 def _remarks(alpha: NDArray[Any]) -> list[str]:
     """What a user should look at before trusting the result."""
-    share = float(cv2.mean(alpha)[0]) / float(np.iinfo(alpha.dtype).max)
-    if share < _ALMOST:
+    kept = share(alpha)
+    if kept < _ALMOST:
         return ["almost nothing was kept"]
-    if share > 1 - _ALMOST:
+    if kept > 1 - _ALMOST:
         return ["almost everything was kept"]
     return []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from cutaway.images.stripes import stripes
@@ -12,7 +13,7 @@ from cutaway.images.stripes import stripes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Fill", "Mask", "OnFill", "OnTransparency", "multiply_into"]
+__all__ = ["Fill", "Mask", "OnFill", "OnTransparency", "multiply_into", "share"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,11 @@ class OnFill(_Picture):
         parts = (mixed, over * white) if self.fill.alpha < 1 else (mixed,)
         whole: NDArray[Any] = np.rint(np.concatenate(parts, axis=2)).astype(self.alpha.dtype)
         return whole
+
+
+def share(alpha: NDArray[Any]) -> float:
+    """How much of a picture its matte (uint8 or uint16) keeps, 0..1; soft pixels count in part."""
+    return float(cv2.mean(alpha)[0]) / float(np.iinfo(alpha.dtype).max)
 
 
 def multiply_into(alpha: NDArray[Any], other: NDArray[Any]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from cutaway.engine.classical.evidence import only_noise
 from cutaway.engine.matte import Matte
+from cutaway.engine.reduction import reduced
 from cutaway.errors import NoSubjectFound
 
 if TYPE_CHECKING:
@@ -63,26 +63,16 @@ def _squared(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     Lanczos' filter finds more subjects than plain averaging does, but takes long on a large
     picture; from three times the size its result is the same, so averaging goes before it.
     """
-    picture = _reduced(rgb, _LANCZOS_FROM * size)
+    picture = reduced(rgb, _LANCZOS_FROM * size)
     square = (size, size)
     return np.asarray(Image.fromarray(picture).resize(square, Image.Resampling.LANCZOS))
-
-
-def _reduced(rgb: NDArray[np.uint8], side: int, least: int = 1) -> NDArray[np.uint8]:
-    """The picture with at most `side` pixels a side, and at least `least`."""
-    longest = max(rgb.shape[:2])
-    if longest <= side:
-        return rgb
-    height, width = (max(least, round(long * side / longest)) for long in rgb.shape[:2])
-    smaller = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
-    return smaller.astype(np.uint8, copy=False)
 
 
 def _is_blank(rgb: NDArray[np.uint8]) -> bool:
     """Whether there is nothing to see: U-2-Net makes a subject of some pictures of pure noise."""
     if min(rgb.shape[:2]) < _SMALLEST:
         return False
-    return only_noise(_reduced(rgb, _LOOKED_AT, _SMALLEST))
+    return only_noise(reduced(rgb, _LOOKED_AT, _SMALLEST))
 
 
 def _no_subject(why: str) -> NoSubjectFound:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from cutaway.images.stripes import stripes
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Metadata", "Pixels", "to_depth"]
-
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,7 @@ def to_depth(values: NDArray[Any], bits: int) -> NDArray[Any]:
     if bits == 16:  # noqa: PLR2004
         return values.astype(np.uint16) * np.uint16(257)
     scaled = np.empty(values.shape, np.uint8)
-    rows = max(1, _BLOCK // max(1, values[:1].size))
-    for top in range(0, values.shape[0], rows):  # a whole temporary would be twice the picture
-        block = values[top : top + rows].astype(np.uint32)
-        scaled[top : top + rows] = (block * 255 + 32767) // 65535
+    for top, bottom in stripes(values.shape[0], values[:1].size * 4):
+        block = values[top:bottom].astype(np.uint32)  # of the whole it would be twice the picture
+        scaled[top:bottom] = (block * 255 + 32767) // 65535
     return scaled

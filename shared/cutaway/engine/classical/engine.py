@@ -12,6 +12,7 @@ from cutaway.engine.classical.evidence import only_noise, outline_step
 from cutaway.engine.classical.saliency import cues, mean_cue
 from cutaway.engine.classical.segmentation import cleaned, cut_out
 from cutaway.engine.matte import Matte
+from cutaway.engine.reduction import reduced
 from cutaway.errors import NoSubjectFound
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ class ClassicalEngine:
 
     def find_subject(self, rgb: NDArray[np.uint8], progress: Progress) -> Matte:
         """Find the subject on a copy of at most 400 pixels a side; see `Engine.find_subject`."""
-        picture = _reduced(rgb, _CUT_SIDE)
+        picture = reduced(rgb, _CUT_SIDE, _NARROWEST)
         _refuse_blank(picture)
         progress.advance(0.1)
         found = []
-        for cue in cues(_reduced(picture, _SALIENCY_SIDE)):
+        for cue in cues(reduced(picture, _SALIENCY_SIDE, _NARROWEST)):
             found.append(_stretched_over(cue, picture))
             progress.advance(0.1 + 0.15 * len(found))
         saliency = mean_cue(found)
@@ -67,14 +68,6 @@ def _no_subject(why: str) -> NoSubjectFound:
     return NoSubjectFound(
         "no subject was found", why, "Try a neural model, or crop the picture closer to the subject"
     )
-
-
-def _reduced(rgb: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Shrink to `side` pixels a side at most, but a narrow picture not below 32 across."""
-    scale = min(1.0, side / max(rgb.shape[:2]))
-    height, width = (max(round(long * scale), min(long, _NARROWEST)) for long in rgb.shape[:2])
-    smaller = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
-    return smaller.astype(np.uint8, copy=False)
 
 
 def _stretched_over(values: NDArray[np.float32], picture: NDArray[np.uint8]) -> NDArray[np.float32]:
