@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cutaway.catalogue import models, size_text
 from cutaway.cli import commands
 from cutaway.cli.remove import command as remove
-from cutaway.engine.catalogue import models, size_text
 from cutaway.options import RemovalOptions
 from cutaway.settings import Settings
 from tests.conftest import ROOT

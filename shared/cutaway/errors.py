@@ -5,6 +5,7 @@ Catch the branch you can act on:
     CutawayError
     ├── ConfigError             a setting or the config file can't be used
     ├── OptionError             an option, or a combination of options, can't be honoured
+    │   └── CostRefused         a remote task costs more than was allowed, or no one knows
     ├── InputError              the picture that was given
     │   ├── SourceError         its bytes could not be had
     │   │   └── AddressRefused  its URL leads to a private address
@@ -22,32 +23,55 @@ Catch the branch you can act on:
     │   └── RuntimeUnavailable  nothing here can run it
     ├── TransportError          the network
     │   ├── ConnectionFailed    no connection, or it broke
+    │   │   └── ConnectionLost  it broke after something was sent, which may have arrived
     │   ├── TimedOut            no answer in time
     │   └── DownloadRefused     the server answered, but not with the file
+    ├── ProtocolError           the service's answer can't be understood
+    ├── ServiceError            the service answered with an error
+    │   ├── AuthError           its key is missing, wrong, or not allowed to do this
+    │   ├── QuotaError          its account has no credit left
+    │   ├── RateLimited         too much at once: try again later
+    │   ├── InvalidRequest      it doesn't take the task as it is
+    │   ├── NotFound            it has no such task, picture or model (any more)
+    │   ├── ContentRefused      it doesn't want to work on this picture
+    │   └── ServerFault         something failed on its side: try again later
     └── Cancelled               the caller stopped it
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 __all__ = [
     "AddressRefused",
+    "AuthError",
     "Cancelled",
     "ConfigError",
     "ConnectionFailed",
+    "ConnectionLost",
+    "ContentRefused",
+    "CostRefused",
     "CutawayError",
     "DownloadRefused",
     "EngineError",
     "InputError",
+    "InvalidRequest",
     "LicenceNotAccepted",
     "ModelDamaged",
     "ModelNotInstalled",
     "NoSubjectFound",
+    "NotFound",
     "OptionError",
     "OutputError",
     "OutputExists",
+    "ProtocolError",
+    "QuotaError",
+    "RateLimited",
     "RuntimeUnavailable",
+    "ServerFault",
+    "ServiceDetails",
+    "ServiceError",
     "SourceError",
     "TimedOut",
     "TooLarge",
@@ -66,6 +90,7 @@ class CutawayError(Exception):
         why: The reason, one clause; empty where `what` says it all.
         next_step: What to do about it, one clause; never empty.
         code: A stable name for machines, such as `too-large`.
+        task_uuid: The remote task it is about, where there is one; None elsewhere.
     """
 
     code: ClassVar[str] = "error"
@@ -75,6 +100,7 @@ class CutawayError(Exception):
         self.what = what
         self.why = why
         self.next_step = next_step
+        self.task_uuid: str | None = None
 
     def __str__(self) -> str:
         """The whole message: what, why, and the next step."""
@@ -93,6 +119,12 @@ class OptionError(CutawayError):
     """An option, or a combination of options, can't be honoured."""
 
     code = "option"
+
+
+class CostRefused(OptionError):
+    """A remote task costs more than was allowed, or its price isn't known."""
+
+    code = "cost-refused"
 
 
 class InputError(CutawayError):
@@ -197,6 +229,12 @@ class ConnectionFailed(TransportError):
     code = "connection-failed"
 
 
+class ConnectionLost(ConnectionFailed):
+    """A connection broke after something was sent, which may or may not have arrived."""
+
+    code = "connection-lost"
+
+
 class TimedOut(TransportError):
     """No answer came in time."""
 
@@ -207,6 +245,101 @@ class DownloadRefused(TransportError):
     """The server answered, but not with the file."""
 
     code = "download-refused"
+
+
+class ProtocolError(CutawayError):
+    """The service's answer can't be understood."""
+
+    code = "protocol"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceDetails:
+    """What a service itself said about an error, untouched.
+
+    Attributes:
+        status: The HTTP status, where there was one.
+        raw_code: Its own code, such as `invalidApiKey`; empty if it gave none.
+        message: Its own words.
+        parameter: The parameter at fault, if it named one; several are joined by a comma.
+        allowed_values: What it takes instead, if it said.
+        documentation: A page about it, if it named one.
+        retry_after: Seconds to wait before trying again, if it said.
+    """
+
+    status: int | None = None
+    raw_code: str = ""
+    message: str = ""
+    parameter: str = ""
+    allowed_values: tuple[str, ...] = ()
+    documentation: str = ""
+    retry_after: float | None = None
+
+
+class ServiceError(CutawayError):
+    """The service answered with an error.
+
+    Attributes:
+        details: What it said itself.
+        retryable: Whether the same task may succeed later.
+    """
+
+    code = "service"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        what: str,
+        why: str = "",
+        next_step: str = "",
+        details: ServiceDetails = ServiceDetails(),
+    ) -> None:
+        super().__init__(what, why, next_step)
+        self.details = details
+
+
+class AuthError(ServiceError):
+    """The service's key is missing, wrong, or not allowed to do this."""
+
+    code = "auth"
+
+
+class QuotaError(ServiceError):
+    """The account has no credit left."""
+
+    code = "quota"
+
+
+class RateLimited(ServiceError):
+    """Too much was asked at once."""
+
+    code = "rate-limited"
+    retryable = True
+
+
+class InvalidRequest(ServiceError):
+    """The service doesn't take the task as it is."""
+
+    code = "invalid-request"
+
+
+class NotFound(ServiceError):
+    """The service has no such task, picture or model, or no longer."""
+
+    code = "not-found"
+
+
+class ContentRefused(ServiceError):
+    """The service doesn't want to work on this picture."""
+
+    code = "content-refused"
+
+
+class ServerFault(ServiceError):
+    """Something failed on the service's side."""
+
+    code = "server-fault"
+    retryable = True
 
 
 class Cancelled(CutawayError):

@@ -2,17 +2,19 @@
 
 Every field of `Settings` can be given as `CUTAWAY_<NAME>` or as a key of `config.toml` in the
 user's configuration folder (`cutaway doctor` tells where; `CUTAWAY_CONFIG` names another file).
+Only the key of the Runware API has the name its own documentation gives it, `RUNWARE_API_KEY`.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -53,7 +55,11 @@ class Settings(BaseSettings):
     """What the user has set; `Settings.load()` reads it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CUTAWAY_", frozen=True, extra="forbid", env_ignore_empty=True
+        env_prefix="CUTAWAY_",
+        frozen=True,
+        extra="forbid",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     model: Annotated[str, Field(min_length=1)] = "auto"
@@ -70,6 +76,36 @@ class Settings(BaseSettings):
     max_bytes: Annotated[int, Field(gt=0)] = Limits().max_bytes
     max_pixels: Annotated[int, Field(gt=0)] = Limits().max_pixels
     allow_private_network: bool = False
+    backend: Annotated[
+        str,
+        Field(
+            pattern=r"^(local|runware|(https?|wss?)://\S+)$",
+            description="Where removals run: local, runware, or a compatible service's URL.",
+        ),
+    ] = "local"
+    transport: Annotated[
+        Literal["http", "websocket"] | None,
+        Field(description="How to reach the service; as its URL says, or http, if not set."),
+    ] = None
+    delivery: Annotated[
+        Literal["sync", "async"], Field(description="Whether to wait for a result or ask for it.")
+    ] = "sync"
+    dialect: Annotated[
+        Literal["new", "legacy"], Field(description="removeBackground or imageBackgroundRemoval.")
+    ] = "new"
+    send: Annotated[
+        Literal["reduced", "original"],
+        Field(description="What to upload: a smaller copy without metadata, or the file itself."),
+    ] = "reduced"
+    max_cost: Annotated[
+        Decimal | None, Field(ge=0, description="US dollars that one picture may cost at most.")
+    ] = None
+    timeout: Annotated[
+        float, Field(gt=0, description="Seconds that a remote removal may take in all.")
+    ] = 300.0
+    runware_api_key: Annotated[
+        SecretStr | None, Field(validation_alias="runware_api_key", min_length=1)
+    ] = None
 
     @property
     def limits(self) -> Limits:

@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from cutaway.engine.catalogue import Model
+from cutaway.catalogue import Model
 
 __all__ = ["body_of", "tiny_model"]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cutaway import catalogue
 from cutaway.backends import Finding
-from cutaway.engine import catalogue
 from cutaway.engine.store import ModelStore
 from cutaway.errors import ModelNotInstalled, OptionError
 from cutaway.images import to_depth

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cutaway import catalogue
 from cutaway._version import __version__
 from cutaway.cli.commands import FAILED
 from cutaway.cli.display import error_facts, tell_error, tell_json
 from cutaway.cli.parameters import as_json
-from cutaway.engine import catalogue
 from cutaway.errors import CutawayError, ModelDamaged, RuntimeUnavailable
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from cutaway.errors import LicenceNotAccepted
 from cutaway.progress import Progress
 
 if TYPE_CHECKING:
-    from cutaway.engine.catalogue import Model
+    from cutaway.catalogue import Model
     from cutaway.engine.store import InstalledModel
     from cutaway.progress import Step
     from cutaway.settings import Settings

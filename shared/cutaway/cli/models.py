@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cutaway import catalogue
 from cutaway.cli.commands import FAILED
 from cutaway.cli.display import table, tell_error, tell_json
 from cutaway.cli.parameters import as_json, complete_model
-from cutaway.engine import catalogue
 from cutaway.errors import CutawayError, ModelDamaged, ModelNotInstalled
 
 if TYPE_CHECKING:
-    from cutaway.engine.catalogue import Model
+    from cutaway.catalogue import Model
     from cutaway.engine.store import InstalledModel, ModelStore
     from cutaway.settings import Settings
 

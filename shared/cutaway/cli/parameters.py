@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cutaway.engine import catalogue
+from cutaway import catalogue
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

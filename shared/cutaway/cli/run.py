@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cutaway import catalogue
 from cutaway.backends.local import AUTO, CLASSICAL, LocalBackend
 from cutaway.cli.batch import Batch, Outcome, Rules
 from cutaway.cli.display import Bar, system_error, tell_error
@@ -17,7 +18,6 @@ from cutaway.cli.inputs import find_inputs
 from cutaway.cli.outputs import Place, plan
 from cutaway.cli.report import JsonReport, LineReport
 from cutaway.client import Client
-from cutaway.engine import catalogue
 from cutaway.errors import CutawayError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cutaway.engine.catalogue import size_text
+from cutaway.catalogue import size_text
 from cutaway.engine.integrity import Digest
 from cutaway.errors import (
     ConnectionFailed,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from cutaway.engine.catalogue import Model
+    from cutaway.catalogue import Model
     from cutaway.engine.store import InstalledModel, ModelStore, Place
     from cutaway.progress import Cancellation, Progress
 

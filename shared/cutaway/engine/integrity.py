@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from cutaway.engine.catalogue import Model
+    from cutaway.catalogue import Model
 
 __all__ = ["Digest", "Integrity", "Verdict"]
 

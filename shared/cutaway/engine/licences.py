@@ -12,7 +12,7 @@ from cutaway.files import write_atomically
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cutaway.engine.catalogue import Model
+    from cutaway.catalogue import Model
 
 __all__ = ["Licences"]
 

@@ -15,7 +15,7 @@ from cutaway.errors import NoSubjectFound
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cutaway.engine.catalogue import Model
+    from cutaway.catalogue import Model
     from cutaway.engine.runtimes import Runtime
     from cutaway.progress import Progress
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cutaway.engine.catalogue import models, size_text
+from cutaway.catalogue import models, size_text
 from cutaway.engine.integrity import Integrity
 from cutaway.engine.licences import Licences
 from cutaway.errors import ModelDamaged, ModelNotInstalled, OutputError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Literal
 
-    from cutaway.engine.catalogue import Model
+    from cutaway.catalogue import Model
     from cutaway.engine.integrity import Verdict
 
     Owner = Literal["cutaway", "rembg", "huggingface"]

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from cutaway.engine import catalogue
+from cutaway import catalogue
 from tests.shared.cli.running import cli, process
 
 

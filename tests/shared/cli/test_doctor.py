@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cutaway import __version__
-from cutaway.engine import catalogue
+from cutaway import __version__, catalogue
 from tests.shared.cli.running import cli, process
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cutaway.engine import catalogue
+from cutaway import catalogue
 from tests.fakes.file_server import FileServer
 from tests.fakes.tiny_model import body_of, tiny_model
 from tests.shared.cli.running import cli

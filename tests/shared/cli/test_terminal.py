@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutaway.engine import catalogue
+from cutaway import catalogue
 from tests.fakes.file_server import FileServer, Hold, Reply
 from tests.shared.cli.running import process_command
 

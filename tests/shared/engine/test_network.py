@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from cutaway.engine import catalogue
+from cutaway import catalogue
 from cutaway.engine.network import NetworkEngine
 from cutaway.engine.runtimes import OnnxRuntime, OpenCvRuntime, Runtime, load_network
 from cutaway.errors import Cancelled, ModelDamaged, NoSubjectFound, RuntimeUnavailable

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from cutaway.catalogue.remote import twin_of
 from cutaway.errors import UnknownModel
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ class Model:
 
     Attributes:
         name: Its name on this machine, which is also its folder's.
-        air: Runware's id of the same weights, if Runware has them.
-        slug: Runware's readable name of the same weights, if Runware has them.
         title: Its name for people.
         good_for: What to choose it for, a short phrase.
         file: The published file's name.
@@ -47,8 +46,6 @@ class Model:
     """
 
     name: str
-    air: str | None = None
-    slug: str | None = None
     title: str
     good_for: str
     file: str
@@ -65,6 +62,18 @@ class Model:
     scale_by_maximum: bool = False
     activation: Literal["none", "sigmoid"] = "none"
     auto_rank: int | None = None
+
+    @property
+    def air(self) -> str | None:
+        """Runware's id of the same weights, if Runware has them."""
+        twin = twin_of(self.name)
+        return twin.air if twin else None
+
+    @property
+    def slug(self) -> str | None:
+        """Runware's readable name of the same weights, if Runware has them."""
+        twin = twin_of(self.name)
+        return twin.slug if twin else None
 
 
 def models() -> tuple[Model, ...]:
@@ -138,8 +147,6 @@ _MODELS = (
     ),
     _u2net(
         name="u2net",
-        air="runware:109@1",
-        slug="rembg-v1-4",
         title="U-2-Net",
         good_for="most subjects",
         file="u2net.onnx",
@@ -192,8 +199,6 @@ _MODELS = (
     ),
     _birefnet(
         name="birefnet-general",
-        air="runware:112@5",
-        slug="birefnet-general",
         title="BiRefNet General",
         good_for="the best result for most subjects",
         file="BiRefNet-general-epoch_244.onnx",
@@ -204,8 +209,6 @@ _MODELS = (
     ),
     _birefnet(
         name="birefnet-massive",
-        air="runware:112@8",
-        slug="birefnet-massive-tr-dis5k-tr-tes",
         title="BiRefNet Massive",
         good_for="unusual subjects",
         file="BiRefNet-massive-TR_DIS5K_TR_TEs-epoch_420.onnx",
@@ -216,8 +219,6 @@ _MODELS = (
     ),
     _birefnet(
         name="birefnet-hrsod",
-        air="runware:112@7",
-        slug="birefnet-hrsod-dhu",
         title="BiRefNet HRSOD",
         good_for="one plain subject in a large picture",
         file="BiRefNet-HRSOD_DHU-epoch_115.onnx",
@@ -227,8 +228,6 @@ _MODELS = (
     ),
     _birefnet(
         name="birefnet-dis",
-        air="runware:112@3",
-        slug="birefnet-dis",
         title="BiRefNet DIS",
         good_for="thin and intricate objects",
         file="BiRefNet-DIS-epoch_590.onnx",
@@ -240,8 +239,6 @@ _MODELS = (
     ),
     _birefnet(
         name="birefnet-cod",
-        air="runware:112@2",
-        slug="birefnet-v1-base-cod",
         title="BiRefNet COD",
         good_for="camouflaged subjects",
         file="BiRefNet-COD-epoch_125.onnx",
@@ -251,8 +248,6 @@ _MODELS = (
     ),
     _birefnet(
         name="birefnet-portrait",
-        air="runware:112@10",
-        slug="birefnet-portrait",
         title="BiRefNet Portrait",
         good_for="portraits, hair and hands",
         file="BiRefNet-portrait-epoch_150.onnx",
@@ -263,8 +258,6 @@ _MODELS = (
     # Its network ends in a sigmoid of its own, unlike BiRefNet's.
     Model(
         name="bria-rmbg",
-        air="runware:110@1",
-        slug="bria-rmbg-v2-0-open",
         title="BRIA RMBG 2.0",
         good_for="product and studio pictures, non-commercially",
         file="bria-rmbg-2.0.onnx",

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from cutaway.engine.catalogue import Model, find, models, size_text
+from cutaway.catalogue import Model, find, models, size_text
 from cutaway.errors import UnknownModel
 
 NAMES = [model.name for model in models()]
@@ -118,7 +118,7 @@ def test_a_size_is_told_in_the_unit_people_use(size: int, text: str) -> None:
 
 def test_the_catalogue_brings_no_library_along() -> None:
     script = (
-        "import sys; import cutaway.engine.catalogue; "
+        "import sys; import cutaway.catalogue; "
         "print(sorted({name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names))"
     )
     command = [
