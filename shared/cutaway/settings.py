@@ -101,7 +101,8 @@ class Settings(BaseSettings):
         Decimal | None, Field(ge=0, description="US dollars that one picture may cost at most.")
     ] = None
     timeout: Annotated[
-        float, Field(gt=0, description="Seconds that a remote removal may take in all.")
+        float,
+        Field(gt=0, allow_inf_nan=False, description="Seconds that a remote removal may take."),
     ] = 300.0
     runware_api_key: Annotated[
         SecretStr | None, Field(validation_alias="runware_api_key", min_length=1)
@@ -136,9 +137,9 @@ class Settings(BaseSettings):
             raise ConfigError(
                 f"the setting {name} can't be used",
                 first["msg"][:1].lower() + first["msg"][1:],
-                f"Change it in {config_path()} or in CUTAWAY_{name.upper()}",
+                f"Change it in {config_path()} or in {_variable(name)}",
             ) from error
-        except (OSError, tomllib.TOMLDecodeError) as error:
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"{config_path()} can't be read", str(error), "Mend the file or remove it"
             ) from error
@@ -155,3 +156,8 @@ class Settings(BaseSettings):
         """Arguments, then the environment, then the config file."""
         file = TomlConfigSettingsSource(settings_cls, config_path())
         return init_settings, env_settings, file
+
+
+def _variable(name: str) -> str:
+    """The environment's name for a setting."""
+    return name.upper() if name == "runware_api_key" else f"CUTAWAY_{name.upper()}"

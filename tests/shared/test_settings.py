@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,9 @@ from cutaway.settings import DEFAULT_MODELS_URL, config_path
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+KEY = "s3cret"
 
 
 def write_config(text: str) -> None:
@@ -26,6 +30,22 @@ def test_without_any_setting_the_defaults_hold(isolated_home: Path):
     assert settings.limits.max_bytes == 64 * 1024 * 1024
     assert settings.limits.max_pixels == 100_000_000
     assert not settings.limits.allow_private_network
+
+
+def test_without_any_setting_nothing_leaves_this_machine():
+    settings = Settings.load()
+    assert settings.backend == "local"
+    assert settings.runware_api_key is None
+    assert (settings.transport, settings.delivery, settings.dialect) == (None, "sync", "new")
+    assert (settings.send, settings.max_cost, settings.timeout) == ("reduced", None, 300.0)
+
+
+def test_a_key_alone_chooses_no_backend(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RUNWARE_API_KEY", KEY)
+    settings = Settings.load()
+    assert settings.runware_api_key is not None
+    assert settings.runware_api_key.get_secret_value() == KEY
+    assert settings.backend == "local"
 
 
 def test_the_config_file_sets_the_environment_wins_and_an_argument_wins_over_both(
@@ -74,3 +94,83 @@ def test_a_wrong_value_in_the_environment_names_the_variable(monkeypatch: pytest
     monkeypatch.setenv("CUTAWAY_MAX_BYTES", "lots")
     with pytest.raises(ConfigError, match="CUTAWAY_MAX_BYTES"):
         Settings.load()
+
+
+def test_a_config_file_in_another_encoding_is_told_with_its_path():
+    write_config("")
+    config_path().write_bytes(b'model = "caf\xe9"\n')
+    with pytest.raises(ConfigError, match=r"config\.toml can't be read"):
+        Settings.load()
+
+
+def test_what_a_picture_may_cost_is_read_exactly(monkeypatch: pytest.MonkeyPatch):
+    write_config("max_cost = 0.0006\n")
+    assert Settings.load().max_cost == Decimal("0.0006")
+    monkeypatch.setenv("CUTAWAY_MAX_COST", "0.0018")
+    assert Settings.load().max_cost == Decimal("0.0018")
+
+
+@pytest.mark.parametrize(
+    "backend", ["local", "runware", "http://127.0.0.1:8000/v1", "wss://a.b/v1"]
+)
+def test_a_backend_is_one_of_two_names_or_a_url(backend: str):
+    assert Settings.load(backend=backend).backend == backend
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("backend", "Runware"),
+        ("backend", "ftp://example.com"),
+        ("backend", "https://example.com/a b"),
+        ("transport", "grpc"),
+        ("delivery", "later"),
+        ("dialect", "old"),
+        ("send", "thumbnail"),
+        ("max_cost", "-1"),
+        ("max_cost", "nan"),
+        ("max_cost", "a dollar"),
+        ("timeout", "0"),
+        ("timeout", "inf"),
+    ],
+)
+def test_a_wrong_value_of_a_remote_setting_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+):
+    monkeypatch.setenv(f"CUTAWAY_{name.upper()}", value)
+    with pytest.raises(ConfigError, match=f"CUTAWAY_{name.upper()}"):
+        Settings.load()
+
+
+def test_the_key_is_masked_in_all_that_can_be_printed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RUNWARE_API_KEY", KEY)
+    settings = Settings.load()
+    shown = f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+    assert "runware_api_key" in shown
+    assert KEY not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f'runware_api_key = ["{KEY}"]', "runware_api_key can't be used"),
+        (f'runware_api_keys = "{KEY}"', "runware_api_keys can't be used"),
+        (f"runware_api_key = {KEY}", "Mend the file"),
+        (f'runware_api_key = "{KEY}"\ntimeout = -1', "timeout can't be used"),
+        (f'runware_api_key = "{KEY}"\nbackend = "{KEY}"', "backend can't be used"),
+    ],
+)
+def test_no_error_about_a_setting_shows_the_key(text: str, told: str):
+    write_config(f"{text}\n")
+    with pytest.raises(ConfigError, match=told) as caught:
+        Settings.load()
+    cause = caught.value.__cause__
+    assert KEY not in f"{caught.value} {caught.value!r} {cause} {cause!r}"
+
+
+def test_the_keys_own_variable_is_named_where_it_is_wrong(monkeypatch: pytest.MonkeyPatch):
+    write_config('runware_api_key = ""\n')
+    with pytest.raises(ConfigError, match=r"config\.toml or in RUNWARE_API_KEY"):
+        Settings.load()
+    monkeypatch.setenv("RUNWARE_API_KEY", KEY)
+    assert Settings.load().runware_api_key is not None
