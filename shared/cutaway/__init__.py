@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from cutaway import errors as errors
     from cutaway.client import AsyncClient as AsyncClient
     from cutaway.client import Client as Client
+    from cutaway.client import ModelFacts as ModelFacts
+    from cutaway.client import Removal as Removal
     from cutaway.client import Source as Source
+    from cutaway.client import read_image as read_image
     from cutaway.client import remove_background as remove_background
     from cutaway.cutout import Box as Box
     from cutaway.cutout import Cutout as Cutout
@@ -30,11 +33,15 @@ if TYPE_CHECKING:
     from cutaway.options import RemovalOptions as RemovalOptions
     from cutaway.progress import Cancellation as Cancellation
     from cutaway.progress import Step as Step
+    from cutaway.runware.client import AsyncRunware as AsyncRunware
+    from cutaway.runware.client import Runware as Runware
+    from cutaway.runware.replies import Result as RemoteResult
     from cutaway.settings import Limits as Limits
     from cutaway.settings import Settings as Settings
 
 __all__ = [
     "AsyncClient",
+    "AsyncRunware",
     "Box",
     "Cancellation",
     "Client",
@@ -43,18 +50,24 @@ __all__ = [
     "Cutout",
     "ImageFormat",
     "Limits",
+    "ModelFacts",
     "Output",
+    "RemoteResult",
+    "Removal",
     "RemovalOptions",
+    "Runware",
     "Settings",
     "Source",
     "Step",
     "__version__",
     "errors",
+    "read_image",
     "remove_background",
 ]
 
 _HOMES = {
     "AsyncClient": "client",
+    "AsyncRunware": "runware.client",
     "Box": "cutout",
     "Cancellation": "progress",
     "Client": "client",
@@ -63,11 +76,16 @@ _HOMES = {
     "CutawayError": "errors",
     "ImageFormat": "options",
     "Limits": "settings",
+    "ModelFacts": "client",
     "Output": "options",
+    "RemoteResult": "runware.replies:Result",
+    "Removal": "client",
     "RemovalOptions": "options",
+    "Runware": "runware.client",
     "Settings": "settings",
     "Source": "client",
     "Step": "progress",
+    "read_image": "client",
     "remove_background": "client",
 }
 
@@ -78,7 +96,8 @@ def _load(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"cutaway.{home}"), name)
+    module, _, own_name = home.partition(":")
+    return getattr(import_module(f"cutaway.{module}"), own_name or name)
 
 
 if not TYPE_CHECKING:  # a type checker would take any misspelt name for one that is loaded so

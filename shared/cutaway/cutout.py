@@ -20,6 +20,7 @@ from cutaway.options import ImageFormat, Output, RemovalOptions
 
 if TYPE_CHECKING:
     import os
+    from decimal import Decimal
 
     from numpy.typing import NDArray
 
@@ -44,6 +45,8 @@ class Box:
 class Cutout:
     """The original's own pixels under a new alpha, seen as the options ask.
 
+    Of a picture that a service has stored, the original is the service's own copy.
+
     Attributes:
         options: What it was made with.
         model: The name of the model that found the subject.
@@ -52,6 +55,8 @@ class Cutout:
         warnings: What the user should know about the result.
         seconds: Time spent in each stage, by name, in order.
         name: What the source is called, if it has a name.
+        cost: What it cost in US dollars; None if it cost nothing, or the service didn't say.
+        task_uuid: The remote task it came from; None if it was made on this machine.
     """
 
     options: RemovalOptions
@@ -61,6 +66,8 @@ class Cutout:
     warnings: tuple[str, ...]
     seconds: dict[str, float]
     name: str | None
+    cost: Decimal | None
+    task_uuid: str | None
     _colour: NDArray[Any] = field(repr=False)
     _alpha: NDArray[Any] = field(repr=False)
     _metadata: Metadata = field(repr=False)
@@ -89,6 +96,12 @@ class Cutout:
     def subject_share(self) -> float:
         """How much of the picture is subject, 0..1 (half-transparent pixels count by half)."""
         return share(self._alpha)
+
+    @property
+    def soft_edge_share(self) -> float:
+        """How much of the picture is half-transparent, neither subject nor background, 0..1."""
+        soft = cv2.inRange(self._alpha, 1, int(np.iinfo(self._alpha.dtype).max) - 1)
+        return cv2.countNonZero(soft) / soft.size
 
     @property
     def bounding_box(self) -> Box | None:
@@ -172,7 +185,10 @@ class Cutout:
             "backend": self.backend,
             "confidence": round(self.confidence, 3),
             "subject_share": round(self.subject_share, 4),
+            "soft_edge_share": round(self.soft_edge_share, 4),
             "bounding_box": [box.left, box.top, box.right, box.bottom] if box else None,
+            "cost": None if self.cost is None else float(self.cost),
+            "task_uuid": self.task_uuid,
             "seconds": {stage: round(taken, 3) for stage, taken in self.seconds.items()},
             "warnings": list(self.warnings),
         }

@@ -83,6 +83,22 @@ def test_a_folder_that_is_missing_is_told(cutout: Cutout, tmp_path: Path):
         cutout.save(tmp_path / "no" / "out.png")
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+def test_the_soft_edge_is_the_share_of_pixels_that_are_neither_kept_nor_removed(depth: int):
+    picture = portrait() if depth == 8 else portrait().astype(np.uint16) * 257
+    result = cutaway.remove_background(picture, model="classical")
+    alpha = result.array[..., 3]
+    soft = np.count_nonzero((alpha > 0) & (alpha < np.iinfo(alpha.dtype).max)) / alpha.size
+    assert 0 < soft < 0.2
+    assert result.soft_edge_share == soft
+    assert result.facts()["soft_edge_share"] == pytest.approx(soft, abs=1e-4)
+
+
+def test_a_hard_mask_has_no_soft_edge():
+    result = cutaway.remove_background(portrait(), model="classical", post_process_mask=True)
+    assert result.soft_edge_share == 0
+
+
 def photo_with_metadata() -> bytes:
     exif = Image.Exif()
     exif[0x0110] = "A camera"

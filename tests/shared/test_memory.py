@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from cutaway import Client
+from cutaway import Client, Settings
 from tests.fakes.networks import make_network
+from tests.fakes.runware_service import RunwareService
 from tests.pictures import portrait
 
 if TYPE_CHECKING:
@@ -75,6 +76,15 @@ def test_alpha_matting_takes_at_most_110_bytes_a_pixel(tmp_path: Path) -> None:
     assert more <= 110 * _SMALL.pixels
 
 
+@pytest.mark.parametrize("send", ["reduced", "original"])
+def test_a_remote_cutout_takes_at_most_12_bytes_a_pixel(tmp_path: Path, send: str) -> None:
+    source = _picture(tmp_path / "photo.jpg", _LARGE)
+    with RunwareService() as service:
+        given = {"backend": service.http_url, "runware_api_key": service.key, "send": send}
+        more = _more_bytes(source, tmp_path / "cutout.png", given)
+    assert more <= 12 * _LARGE.pixels
+
+
 def _picture(path: Path, size: Size, *, depth: int = 8) -> Path:
     """A file of a picture with noise in it, as a photo has."""
     small = portrait(size.width // 4, size.height // 4)
@@ -84,20 +94,35 @@ def _picture(path: Path, size: Size, *, depth: int = 8) -> Path:
     return path
 
 
-def _more_bytes(source: Path, target: Path, **choices: Any) -> int:
-    """What a removal adds at its peak to the memory of a process that is warm."""
-    weights = make_network(target.with_name("network.onnx"))
+def _more_bytes(
+    source: Path, target: Path, remote: dict[str, Any] | None = None, **choices: Any
+) -> int:
+    """What a removal adds at its peak to the memory of a process that is warm.
+
+    Args:
+        source: The picture.
+        target: Where the result goes.
+        remote: Settings that lead to a service; without, a network runs in that process.
+        choices: Options of the removal.
+    """
     small = _picture(target.with_name(f"small{source.suffix}"), Size(320, 240))
-    options = {**choices, "model": "u2netp"}
+    weights = None if remote else make_network(target.with_name("network.onnx"))
+    settings = remote or {"model": "u2netp"}
     spawning = multiprocessing.get_context("spawn")  # a fork would begin at this process's size
     with ProcessPoolExecutor(1, mp_context=spawning) as pool:
-        return pool.submit(_more_at_its_peak, weights, small, source, target, options).result()
+        work = (settings, weights, small, source, target, choices)
+        return pool.submit(_more_at_its_peak, *work).result()
 
 
 def _more_at_its_peak(
-    weights: Path, small: Path, source: Path, target: Path, options: dict[str, Any]
+    settings: dict[str, Any],
+    weights: Path | None,
+    small: Path,
+    source: Path,
+    target: Path,
+    options: dict[str, Any],
 ) -> int:
-    with Client(weights=weights) as client:
+    with Client(Settings.load(**settings), weights=weights) as client:
         client.remove_background(small, **options).save(target, overwrite=True)
         before = _memory("VmRSS")
         client.remove_background(source, **options).save(target, overwrite=True)

@@ -5,32 +5,27 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cutaway import catalogue
-from cutaway.backends import Finding
+from cutaway.backends import Finding, doubts
+from cutaway.backends.seen import seen
 from cutaway.engine.store import ModelStore
 from cutaway.errors import ModelNotInstalled, OptionError
-from cutaway.images import to_depth
-from cutaway.images.stripes import stripes
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from cutaway.engine.matte import Engine
     from cutaway.images import Pixels
     from cutaway.options import RemovalOptions
     from cutaway.progress import Progress
     from cutaway.settings import Settings
+    from cutaway.sources import Loaded
 
 __all__ = ["AUTO", "CLASSICAL", "NO_MODEL", "LocalBackend"]
 
 AUTO = "auto"
 CLASSICAL = "classical"
 
-_SURE_FROM = 0.6
 NO_MODEL = (
     "no model is installed, so the classical engine ran: good on plain backgrounds; "
     "for any background, run: cutaway models pull u2netp"
@@ -61,12 +56,20 @@ class LocalBackend:
         self._lock = threading.Lock()
         self._engines: dict[str, Engine] = {}
 
-    def find_subject(self, pixels: Pixels, options: RemovalOptions, progress: Progress) -> Finding:
+    def find_subject(
+        self,
+        pixels: Pixels,
+        options: RemovalOptions,
+        progress: Progress,
+        original: Loaded | None = None,  # noqa: ARG002  (for those that send it elsewhere)
+    ) -> Finding:
         """Find the subject; see `Backend`."""
-        name, path = self.choose(options.model)
-        engine = self._engine(name, path)
-        matte = engine.find_subject(_seen(pixels), progress)
-        return Finding(matte, name, tuple(self._warnings(name, options, matte.confidence)))
+        with progress.stage("finding the subject"):
+            name, path = self.choose(options.model)
+            matte = self._engine(name, path).find_subject(seen(pixels), progress)
+        lacking = name == CLASSICAL and options.model == AUTO == self._settings.model
+        warnings = (NO_MODEL,) if lacking else ()
+        return Finding(matte, name, (*warnings, *doubts(matte.confidence)))
 
     def choose(self, model: str) -> tuple[str, Path | None]:
         """The name and file of the model that would run for `model` (no file: classical).
@@ -100,14 +103,6 @@ class LocalBackend:
                 self._engines[name] = _start(name, path, self._settings.threads)
             return self._engines[name]
 
-    def _warnings(self, name: str, options: RemovalOptions, confidence: float) -> list[str]:
-        warnings = []
-        if name == CLASSICAL and options.model == AUTO == self._settings.model:
-            warnings.append(NO_MODEL)
-        if confidence < _SURE_FROM:
-            warnings.append(f"the subject is uncertain (confidence {confidence:.2f}): check it")
-        return warnings
-
 
 def _named_for_weights(name: str) -> str:
     if name == CLASSICAL:
@@ -134,18 +129,3 @@ def _start(name: str, path: Path | None, threads: int | None) -> Engine:
     from cutaway.engine.runtimes import load_network
 
     return NetworkEngine(catalogue.find(name), load_network(path, threads))
-
-
-def _seen(pixels: Pixels) -> NDArray[np.uint8]:
-    """The picture as an engine sees it: on white where the picture itself is transparent.
-
-    The colour under full transparency is whatever the last program left there.
-    """
-    guide = pixels.guide()
-    if pixels.alpha is None:
-        return guide
-    seen = np.empty_like(guide)
-    for top, bottom in stripes(pixels.height, pixels.width * 6):
-        alpha = to_depth(pixels.alpha[top:bottom], 8)[..., None].astype(np.uint16)
-        seen[top:bottom] = (guide[top:bottom] * alpha + 255 * (255 - alpha) + 127) // 255
-    return seen

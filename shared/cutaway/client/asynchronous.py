@@ -1,27 +1,38 @@
-"""The client that awaits: the work is done in a thread, off the event loop."""
+"""The client that awaits: the work is done in threads, off the event loop."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 import anyio
 from anyio import from_thread, to_thread
+from anyio.lowlevel import current_token
 
+from cutaway.client.many import Crew, removals_on_loop, work_of
+from cutaway.client.off_loop import in_thread
 from cutaway.client.synchronous import Client
+from cutaway.options import RemovalOptions
 from cutaway.progress import Cancellation
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterable
     from types import TracebackType
 
-    from cutaway.client.synchronous import Source
+    from cutaway.backends.runware import Prepared
+    from cutaway.client.many import Removal
+    from cutaway.client.models import ModelFacts
+    from cutaway.client.remote import AsyncRemoteTasks
+    from cutaway.client.synchronous import IndexedProgress, Save, Source
     from cutaway.cutout import Cutout
-    from cutaway.options import Choices, RemovalOptions
+    from cutaway.options import Choices
     from cutaway.progress import ProgressCallback, Step
     from cutaway.settings import Settings
 
 __all__ = ["AsyncClient"]
+
+Saved = TypeVar("Saved")
 
 
 class AsyncClient:
@@ -35,14 +46,22 @@ class AsyncClient:
         self,
         settings: Settings | None = None,
         *,
+        backend: str | None = None,
         weights: str | os.PathLike[str] | None = None,
     ) -> None:
-        self._client = Client(settings, weights=weights)
+        self._client = Client(settings, backend=backend, weights=weights)
 
     @property
     def settings(self) -> Settings:
         """The settings in force."""
         return self._client.settings
+
+    @property
+    def runware(self) -> AsyncRemoteTasks:
+        """The service's own tasks and answers; see `Client.runware`."""
+        from cutaway.client.remote import AsyncRemoteTasks
+
+        return AsyncRemoteTasks(self._client.runware)
 
     async def remove_background(
         self,
@@ -71,15 +90,102 @@ class AsyncClient:
             cancellation=cancellation,
             **choices,
         )
-        try:
-            return await to_thread.run_sync(work, abandon_on_cancel=True)
-        except anyio.get_cancelled_exc_class():
-            cancellation.cancel()
-            raise
+        return await in_thread(work, cancellation)
+
+    @overload
+    def remove_many(
+        self,
+        sources: Iterable[Source] | AsyncIterable[Source],
+        options: RemovalOptions | None = None,
+        *,
+        jobs: int | None = None,
+        save: None = None,
+        on_progress: IndexedProgress | None = None,
+        cancellation: Cancellation | None = None,
+        **choices: Unpack[Choices],
+    ) -> AsyncGenerator[Removal[None], None]: ...
+
+    @overload
+    def remove_many(
+        self,
+        sources: Iterable[Source] | AsyncIterable[Source],
+        options: RemovalOptions | None = None,
+        *,
+        jobs: int | None = None,
+        save: Save[Saved],
+        on_progress: IndexedProgress | None = None,
+        cancellation: Cancellation | None = None,
+        **choices: Unpack[Choices],
+    ) -> AsyncGenerator[Removal[Saved], None]: ...
+
+    def remove_many(
+        self,
+        sources: Iterable[Source] | AsyncIterable[Source],
+        options: RemovalOptions | None = None,
+        *,
+        jobs: int | None = None,
+        save: Save[Any] | None = None,
+        on_progress: IndexedProgress | None = None,
+        cancellation: Cancellation | None = None,
+        **choices: Unpack[Choices],
+    ) -> AsyncGenerator[Removal[Any], None]:
+        """Remove the backgrounds of many pictures; see `Client.remove_many`.
+
+            async with aclosing(client.remove_many(paths, save=save_beside)) as removals:
+                async for removal in removals:
+                    print(removal.source, removal.error or removal.saved)
+
+        Cancelling the task that awaits a result stops the work. One who leaves the loop early
+        closes the generator, as above: an event loop may do so late, or not at all.
+
+        Args:
+            sources: As there, or an async iterable of them.
+            options: As there.
+            jobs: As there.
+            save: As there, called in a thread.
+            on_progress: As there, called on the event loop.
+            cancellation: As there.
+            choices: As there.
+        """
+        chosen = (options or RemovalOptions()).but(choices)
+        report = _indexed_on_loop(on_progress)
+        crew = Crew(
+            self._client.usual_jobs if jobs is None else jobs,
+            work_of(self._client.remove_background, chosen, report),
+            save,
+            cancellation,
+        )
+        return removals_on_loop(sources, crew)
+
+    async def prepare(
+        self,
+        source: Source,
+        options: RemovalOptions | None = None,
+        *,
+        on_progress: ProgressCallback | None = None,
+        cancellation: Cancellation | None = None,
+        **choices: Unpack[Choices],
+    ) -> Prepared:
+        """Tell what `remove_background` would send to the service; see `Client.prepare`."""
+        cancellation = cancellation or Cancellation()
+        work = partial(
+            self._client.prepare,
+            source,
+            options,
+            on_progress=_on_loop(on_progress),
+            cancellation=cancellation,
+            **choices,
+        )
+        return await in_thread(work, cancellation)
+
+    async def models(self) -> tuple[ModelFacts, ...]:
+        """Every model that a removal can name; see `Client.models`."""
+        return await to_thread.run_sync(self._client.models, abandon_on_cancel=True)
 
     async def aclose(self) -> None:
-        """Let the models go."""
-        self._client.close()
+        """Let models and connections go."""
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(self._client.close)
 
     async def __aenter__(self) -> Self:
         return self
@@ -99,5 +205,16 @@ def _on_loop(on_progress: ProgressCallback | None) -> ProgressCallback | None:
 
     def report(step: Step) -> None:
         from_thread.run_sync(on_progress, step)
+
+    return report
+
+
+def _indexed_on_loop(on_progress: IndexedProgress | None) -> IndexedProgress | None:
+    if on_progress is None:
+        return None
+    token = current_token()  # the threads of a crew know of no loop
+
+    def report(index: int, step: Step) -> None:
+        from_thread.run_sync(on_progress, index, step, token=token)
 
     return report

@@ -55,6 +55,8 @@ def finish(
         warnings=(*pixels.warnings, *finding.warnings, *_remarks(alpha)),
         seconds=dict(progress.seconds),
         name=name,
+        cost=finding.cost,
+        task_uuid=finding.task_uuid,
         _colour=colour,
         _alpha=alpha,
         _metadata=_kept(pixels.metadata, options),
@@ -87,7 +89,9 @@ def _full_matte(
 ) -> NDArray[Any]:
     guide = pixels.guide()
     with progress.stage("refining"):
-        alpha = refinement.refine(finding.matte, guide, pixels.depth, progress)
+        alpha = refinement.refine(
+            finding.matte, guide, pixels.depth, progress, finished=finding.finished
+        )
     if options.post_process_mask:
         with progress.stage("post-processing"):
             alpha = to_depth(post_process_mask(to_depth(alpha, 8)), pixels.depth)

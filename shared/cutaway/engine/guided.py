@@ -26,12 +26,15 @@ _BLOCK = 1 << 16
 
 
 def coefficients(
-    guide: NDArray[np.float32], matte: NDArray[np.float32], radius: int, epsilon: float
+    guide: NDArray[np.uint8] | NDArray[np.float32],
+    matte: NDArray[np.float32],
+    radius: int,
+    epsilon: float,
 ) -> NDArray[np.float32]:
     """Fit `matte = slopes . colour + intercept` in the window around each pixel, and average.
 
     Args:
-        guide: float32, shape (height, width, 3), 0..1: the picture at the matte's size.
+        guide: uint8, or float32 0..1, shape (height, width, 3): the picture at the matte's size.
         matte: float32, shape (height, width), 0..1.
         radius: Half the side of the square windows, in pixels, 0 or more; the picture is mirrored
             at its frame.
@@ -84,11 +87,17 @@ def apply_rows(
 
 
 def _linear_models(
-    guide: NDArray[np.float32], matte: NDArray[np.float32], radius: int, epsilon: float
+    guide: NDArray[np.uint8] | NDArray[np.float32],
+    matte: NDArray[np.float32],
+    radius: int,
+    epsilon: float,
 ) -> list[NDArray[np.float64]]:
     """Slopes and intercept of the best fit in each window: four planes."""
+    shares = guide.astype(np.float32)
+    if guide.dtype == np.uint8:
+        shares /= np.float32(255)
     # In float32 the variance of a flat window, a difference of two means, would be lost.
-    colour = [guide[..., channel].astype(np.float64) for channel in range(3)]
+    colour = [shares[..., channel].astype(np.float64) for channel in range(3)]
     target = matte.astype(np.float64)
     means = [_mean(channel, radius) for channel in colour]
     mean = _mean(target, radius)

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from cutaway.engine.classical.evidence import only_noise
+from cutaway.engine.decidedness import decidedness
 from cutaway.engine.matte import Matte
 from cutaway.engine.reduction import reduced
 from cutaway.errors import NoSubjectFound
@@ -95,10 +96,4 @@ def _read(raw: NDArray[np.float32]) -> Matte:
     if not high >= _SUBJECT_AT_LEAST:  # NaN too is no subject
         raise _no_subject("nothing in the picture stands out from its background")
     alpha = np.clip((raw - low) / max(high - low, 1e-6), 0.0, 1.0)
-    return Matte(alpha, _decidedness(alpha))
-
-
-def _decidedness(alpha: NDArray[np.float32]) -> float:
-    """How far from undecided (0.5) the network was wherever it saw any subject, 0..1."""
-    seen = alpha[alpha > 0.05]  # noqa: PLR2004  (the faint skirt around every subject)
-    return float(np.abs(2.0 * seen - 1.0).mean())
+    return Matte(alpha, decidedness(alpha))

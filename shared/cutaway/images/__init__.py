@@ -1,7 +1,7 @@
 """Pictures in and out: any common file, array or Pillow image to `Pixels`, and back to a file."""
 
 from cutaway.images.arrays import from_array
-from cutaway.images.decode import decode, from_pil
+from cutaway.images.decode import decode, from_pil, is_plain
 from cutaway.images.encode import encode
 from cutaway.images.header import sniff
 from cutaway.images.pixels import Metadata, Pixels, to_depth
@@ -17,6 +17,7 @@ __all__ = [
     "from_array",
     "from_pil",
     "in_profile",
+    "is_plain",
     "sniff",
     "srgb_pixels",
     "stripes",

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from cutaway.errors import InputError
     from cutaway.settings import Limits
 
-__all__ = ["decode", "from_pil"]
+__all__ = ["decode", "from_pil", "is_plain"]
 
 # The classes themselves: `Image.open` would apply a limit that belongs to the whole process.
 _READERS: dict[str, type[ImageFile]] = {
@@ -113,6 +113,28 @@ def from_pil(image: Image.Image, limits: Limits) -> Pixels:
     check_pixels(*image.size, limits)
     with _reading(image.format or "picture"):
         return _pixels(_by_pillow(image), ())
+
+
+def is_plain(data: bytes, limits: Limits) -> bool:
+    """Whether any reader of PNG, JPEG or WEBP would see in a file just what `decode` gives.
+
+    That is not so if it is to be turned, has several frames, or isn't grey or RGB.
+
+    Raises:
+        TooLarge: it has more pixels than allowed.
+        UnreadableImage: its header is damaged.
+    """
+    kind = sniff(data)
+    if kind not in {"PNG", "JPEG", "WEBP"}:
+        return False
+    with _reading(kind):
+        image = _open(kind, data, limits)
+        told = image
+        with quietly():
+            if kind == "PNG":  # in which metadata may stand after the pixels
+                told = PngImageFile(io.BytesIO(without_pixels(data)))
+            _, turn = read_metadata(told.info)
+        return turn == 1 and getattr(image, "n_frames", 1) == 1 and image.mode != "CMYK"
 
 
 @contextmanager

@@ -37,11 +37,13 @@ class Loaded:
         data: At least one byte.
         name: What a user would call it, without folders: a file's name, a URL's last part, or None.
         kind: What it came from.
+        url: Where it was fetched from, as given, if it was; it may hold secrets.
     """
 
     data: bytes = field(repr=False)
     name: str | None
     kind: SourceKind
+    url: str | None = field(default=None, repr=False, compare=False)
 
 
 def read(source: Source, limits: Limits, progress: Progress | None = None) -> Loaded:
@@ -90,7 +92,7 @@ def _read_text(text: str, limits: Limits, progress: Progress) -> Loaded:
         case SourceKind.URL:
             from cutaway.sources.fetch import fetch  # httpx takes long to import
 
-            return Loaded(fetch(text, limits, progress), _url_name(text), kind)
+            return Loaded(fetch(text, limits, progress), _url_name(text), kind, text.strip())
         case SourceKind.DATA_URI:
             return Loaded(data_uri_bytes(text, limits), None, kind)
         case SourceKind.BASE64:

@@ -37,6 +37,30 @@ def test_all_and_nothing_stay_exactly_that_at_either_depth(value, expected, dept
     assert (refined == expected * np.iinfo(refined.dtype).max).all()
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_finished_matte_of_the_pictures_own_size_stays_as_it_is(depth):
+    levels = np.random.default_rng(0).integers(0, 256, (200, 300))
+    matte = Matte((levels / 255).astype(np.float32), 1.0)
+    refined = refine(matte, portrait(300, 200), depth, Progress(), finished=True)
+    np.testing.assert_array_equal(refined, levels * (1 if depth == 8 else 257))
+    drawn = refine(matte, portrait(300, 200), depth, Progress())
+    assert (drawn != refined).mean() > 0.5
+
+
+def stripes_of(width: int, height: int, period: int) -> np.ndarray:
+    """The true matte of upright bars, each as wide as the gaps between them."""
+    row = (np.arange(width) // (period // 2) % 2).astype(np.float64)
+    return np.tile(row, (height, 1))
+
+
+def test_a_fine_mattes_detail_stays_where_the_picture_does_not_show_it():
+    truth = stripes_of(4000, 200, 32)
+    plain = np.full((200, 4000, 3), 128, np.uint8)
+    fine = cv2.resize(truth, (2048, 102), interpolation=cv2.INTER_AREA).astype(np.float32)
+    refined = refine(Matte(fine, 1.0), plain, 8, Progress(), finished=True) / 255
+    assert np.abs(refined - truth).mean() < 0.2  # half would be no detail at all
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 40))
 def test_every_size_of_picture_and_matte_fits(width, height, size):

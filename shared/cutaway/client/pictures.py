@@ -1,0 +1,64 @@
+"""Pictures from any source: to work on, and to look at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import PIL.Image
+
+from cutaway import images, sources
+from cutaway.progress import Progress
+from cutaway.settings import Settings
+
+if TYPE_CHECKING:
+    from cutaway.client.synchronous import Source
+    from cutaway.images import Pixels
+    from cutaway.settings import Limits
+    from cutaway.sources import Loaded
+
+__all__ = ["open_picture", "read_image"]
+
+
+def open_picture(
+    source: Source, limits: Limits, progress: Progress
+) -> tuple[Pixels, Loaded | None]:
+    """The picture, and the file that it was decoded from, if it was.
+
+    Raises:
+        InputError: it can't be had, is larger than the limits, or can't be read.
+        TransportError: its URL can't be reached.
+        Cancelled: the caller stopped it.
+    """
+    if isinstance(source, np.ndarray):
+        with progress.stage("decoding"):
+            return images.from_array(source, limits), None
+    if isinstance(source, PIL.Image.Image):
+        with progress.stage("decoding"):
+            return images.from_pil(source, limits), None
+    with progress.stage("reading"):
+        loaded = sources.read(source, limits, progress)
+    with progress.stage("decoding"):
+        return images.decode(loaded.data, limits), loaded
+
+
+def read_image(source: Source, limits: Limits | None = None) -> PIL.Image.Image:
+    """Read a picture to look at it: any file, as plain as Pillow's own pictures can be.
+
+    Args:
+        source: As `Client.remove_background` takes it, but for the UUID of a stored picture.
+        limits: How much it may be, found out before it is decoded; those of the settings if None.
+
+    Returns:
+        Mode RGB, or RGBA if some of it is transparent; upright, 8 bits a channel, in sRGB.
+
+    Raises:
+        InputError: it can't be had, is larger than the limits, or can't be read.
+        TransportError: its URL can't be reached.
+    """
+    pixels, _ = open_picture(source, limits or Settings.load().limits, Progress())
+    plain = images.srgb_pixels(replace(pixels, colour=images.to_depth(pixels.colour, 8)))
+    if plain.alpha is None:
+        return PIL.Image.fromarray(plain.guide())
+    return PIL.Image.fromarray(np.dstack([plain.guide(), images.to_depth(plain.alpha, 8)]))
