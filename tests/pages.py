@@ -9,7 +9,13 @@ from tests.conftest import ROOT
 
 __all__ = ["PAGES", "Block", "anchors", "blocks", "links", "section", "table"]
 
-PAGES = ("README.md", "docs/command-line.md", "docs/library.md", "docs/models.md")
+PAGES = (
+    "README.md",
+    "docs/command-line.md",
+    "docs/library.md",
+    "docs/models.md",
+    "docs/runware.md",
+)
 """Those that tell how to use Cutaway."""
 
 _BLOCK = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)

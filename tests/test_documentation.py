@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 import click
 import numpy as np
 import pytest
 from PIL import Image
 
-from cutaway.catalogue import models, size_text
+from cutaway.catalogue import models, remote_models, size_text
 from cutaway.cli import commands
 from cutaway.cli.remove import command as remove
+from cutaway.cli.sections import SectionedCommand
 from cutaway.options import RemovalOptions
 from cutaway.settings import Settings
 from tests.conftest import ROOT
+from tests.fakes.runware_service import RunwareService
 from tests.pages import PAGES, Block, anchors, blocks, links, section, table
 from tests.pictures import as_file, overlap, portrait
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cutaway.catalogue import RemoteModel
+    from tests.fakes.keyring_store import KeyringStore
 
 SCRIPTS = Path(sys.executable).parent
 CI = ROOT / ".ci" / "run"
@@ -43,8 +53,21 @@ NOT_RUN = [
 
 
 @pytest.fixture
+def service(keyring_store: KeyringStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of the service that stands in for Runware's, with its key at hand.
+
+    Once an example has logged out, the environment's key is the one it goes on with.
+    """
+    with RunwareService() as service:
+        monkeypatch.setenv("RUNWARE_API_KEY", service.key)
+        keyring_store.put("runware", service.key)
+        yield service.http_url
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the pictures that the examples speak of, small ones."""
+    """A folder with the pictures and the key that the examples speak of; pictures are small."""
+    (tmp_path / "key.txt").write_text("an-example\n", encoding="utf-8")
     (tmp_path / "photos" / "more").mkdir(parents=True)
     names = ("photo.jpg", "photos/one.jpg", "photos/two.jpg", "photos/more/three.png")
     for seed, name in enumerate(names):
@@ -57,6 +80,13 @@ def environment() -> dict[str, str]:
     """Our own, with our commands on the path; OpenCV opens files without naming an encoding."""
     path = f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "PYTHONWARNDEFAULTENCODING": ""}
+
+
+def with_stand_in(example: str, url: str) -> str:
+    """An example that asks the stand-in wherever it asks Runware."""
+    for asking in ("--backend runware", 'backend="runware"'):
+        example = example.replace(asking, asking.replace("runware", url))
+    return example.replace("Runware()", f"Runware(url={url!r})")
 
 
 def in_shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -79,9 +109,9 @@ def quick_start() -> list[str]:
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)
-def test_a_python_example_runs_as_it_stands(block: Block, folder: Path) -> None:
+def test_a_python_example_runs_as_it_stands(block: Block, folder: Path, service: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", block.body],
+        [sys.executable, "-W", "error", "-c", with_stand_in(block.body, service)],
         cwd=folder,
         env=environment(),
         capture_output=True,
@@ -92,8 +122,8 @@ def test_a_python_example_runs_as_it_stands(block: Block, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("block", BASH, ids=str)
-def test_a_shell_example_runs_as_it_stands(block: Block, folder: Path) -> None:
-    done = in_shell(block.body, folder)
+def test_a_shell_example_runs_as_it_stands(block: Block, folder: Path, service: str) -> None:
+    done = in_shell(with_stand_in(block.body, service), folder)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -157,13 +187,16 @@ def test_the_quick_start_cuts_the_sample_out_well_and_a_second_time_too(folder: 
 
 
 def test_the_options_of_remove_are_those_of_its_help() -> None:
-    context = click.Context(remove)
-    options = [param for param in remove.params if isinstance(param, click.Option)]
-    expected = []
-    for flags, told in filter(None, (option.get_help_record(context) for option in options)):
-        shown = flags.replace("|", "/").replace("INTEGER RANGE", "N")
-        expected.append([f"`{shown}`", " ".join(told.split())])
-    assert table("docs/command-line.md", "## `cutaway remove IN...`") == expected
+    assert isinstance(remove, SectionedCommand)
+    sections = remove.options_by_section(click.Context(remove))
+    for heading, options in sections.items():
+        rows = table("docs/command-line.md", f"### {heading}")
+        shown = [
+            [f"`{flags.replace('|', '/').replace('INTEGER RANGE', 'N')}`", " ".join(told.split())]
+            for flags, told in options
+        ]
+        assert rows == [row for row in shown if not row[0].endswith("--help`")]
+    assert list(sections) == list(remove.sections.values())
 
 
 def test_the_exit_codes_are_those_of_the_commands() -> None:
@@ -193,10 +226,42 @@ def test_the_other_names_and_ranks_of_the_models_are_those_of_the_catalogue() ->
     assert table("docs/models.md", "## Which one runs") == expected
 
 
+def test_the_services_models_are_those_of_the_catalogue_with_their_prices() -> None:
+    expected = [
+        [
+            f"`{model.slug}`",
+            f"`{model.air}`",
+            f"`{model.twin}`" if model.twin else "",
+            str(model.price or ""),
+            own_settings(model),
+        ]
+        for model in remote_models()
+    ]
+    assert table("docs/runware.md", "## Models and prices") == expected
+
+
+def own_settings(model: RemoteModel) -> str:
+    """What a table tells of the settings that a service's model takes itself."""
+    if model.video:
+        return "videos only, so refused"
+    mask = ["mask settings"] if model.settings else []
+    return ", ".join(mask + ([f"`{model.provider}`"] if model.provider else []))
+
+
+def test_a_settings_values_are_all_told() -> None:
+    for name, values in table("docs/runware.md", "## Transports, delivery, dialects"):
+        words = re.findall(r"`([a-z]+)` \(", values)
+        annotation = Settings.model_fields[name.strip("`")].annotation
+        literal = next((one for one in get_args(annotation) if get_args(one)), annotation)
+        assert words == list(get_args(literal))
+
+
 def test_the_settings_are_all_there_with_their_defaults() -> None:
     rows = table("README.md", "## Settings")
     fields = Settings.model_fields
-    assert [row[0] for row in rows] == [f"`CUTAWAY_{name.upper()}`" for name in fields]
+    key = "RUNWARE_API_KEY"
+    names = [key if name == key.lower() else f"CUTAWAY_{name.upper()}" for name in fields]
+    assert [row[0] for row in rows] == [f"`{name}`" for name in names]
     for row, field in zip(rows, fields.values(), strict=True):
         if row[1].startswith("`") and row[1].endswith("`"):
             assert row[1] == f"`{field.default}`"

@@ -17,7 +17,7 @@ __all__ = ["FAILED", "INTERRUPTED", "WRONG_USE", "cutaway", "tell_interrupted"]
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
-_BUILT_IN = ("remove", "models", "doctor", "completion")
+_BUILT_IN = ("remove", "models", "login", "logout", "doctor", "completion")
 _ADDED = "cutaway.commands"
 
 
@@ -107,4 +107,4 @@ def _loaded(entry: EntryPoint) -> click.Command:
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cutaway() -> None:
-    """Remove the background of pictures, on this machine and at full size."""
+    """Remove the background of pictures at full size: on this machine, or through Runware."""

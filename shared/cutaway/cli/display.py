@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TextIO
 
 import click
 
-from cutaway.errors import OutputError
+from cutaway.errors import OutputError, ServiceError
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from rich.progress import Progress, ProgressColumn
 
-    from cutaway.errors import CutawayError
+    from cutaway.errors import CutawayError, ServiceDetails
 
 __all__ = [
     "Bar",
@@ -164,12 +164,27 @@ def system_error(error: OSError) -> OutputError:
 
 def error_facts(error: CutawayError) -> dict[str, Any]:
     """What is known about a failure, ready for JSON."""
-    return {
+    facts: dict[str, Any] = {
         "code": error.code,
         "what": error.what,
         "why": error.why,
         "next": error.next_step,
     }
+    if error.task_uuid:
+        facts["task_uuid"] = error.task_uuid
+    return facts | (_said(error.details) if isinstance(error, ServiceError) else {})
+
+
+def _said(details: ServiceDetails) -> dict[str, Any]:
+    """What a service itself said about an error, as far as it did."""
+    said = {
+        "raw_code": details.raw_code,
+        "status": details.status,
+        "parameter": details.parameter,
+        "allowed_values": list(details.allowed_values),
+        "documentation": details.documentation,
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def table(headings: list[str], rows: list[list[str]]) -> None:

@@ -12,8 +12,8 @@ from cutaway import catalogue
 from cutaway._version import __version__
 from cutaway.cli.commands import FAILED
 from cutaway.cli.display import error_facts, tell_error, tell_json
-from cutaway.cli.parameters import as_json
-from cutaway.errors import CutawayError, ModelDamaged, RuntimeUnavailable
+from cutaway.cli.parameters import LOCAL, as_json
+from cutaway.errors import ConfigError, CutawayError, ModelDamaged, RuntimeUnavailable
 
 if TYPE_CHECKING:
     from cutaway.engine.store import ModelStore
@@ -30,6 +30,8 @@ _RUNTIME = "onnxruntime"
 @click.pass_context
 def command(ctx: click.Context, /, *, as_json: bool) -> None:
     """Tell what is here: versions, settings, models, problems.
+
+    Of a service's key it tells where it was found, never the key itself. Nothing is sent.
 
     It exits with 1 if something is wrong.
     """
@@ -109,6 +111,7 @@ def _setup(problems: list[CutawayError], *, usable: bool) -> dict[str, Any]:
         "installed": _installed(ModelStore(settings.models_dir), problems),
         "limits": settings.limits.model_dump(),
     }
+    facts |= _backend(settings, problems)
     return {**facts, **_engine(settings, problems)} if usable else facts
 
 
@@ -126,15 +129,47 @@ def _installed(store: ModelStore, problems: list[CutawayError]) -> dict[str, str
     return found
 
 
+def _backend(settings: Settings, problems: list[CutawayError]) -> dict[str, Any]:
+    """Where removals run, and whether there is a key for the service; never the key."""
+    from cutaway.cli.service import no_key
+    from cutaway.keys import locate_key
+    from cutaway.runware.endpoint import RUNWARE, Endpoint
+
+    local = settings.backend == LOCAL
+    facts: dict[str, Any] = {"backend": LOCAL}
+    try:
+        endpoint = Endpoint.parse(RUNWARE if local else settings.backend, settings.transport)
+        if not local:
+            address, _, _ = endpoint.url.partition("?")
+            facts["backend"] = {"name": endpoint.account, "url": address}
+        found = locate_key(settings, endpoint.account)
+    except ConfigError as error:
+        if not local:
+            problems.append(error)
+        return {**facts, "key": f"unknown: {error.why or error.what}"}
+    if not (found or local or endpoint.is_loopback):
+        problems.append(no_key(endpoint.account))
+    return {**facts, "key": f"found: {found.origin}" if found else "none"}
+
+
 def _engine(settings: Settings, problems: list[CutawayError]) -> dict[str, Any]:
     """What would run now, and on how many threads."""
-    from cutaway.backends.local import AUTO, LocalBackend
     from cutaway.machine import usable_cores
 
     cores = usable_cores()
     facts: dict[str, Any] = {"cores": cores, "threads": settings.threads or cores}
     try:
-        facts["auto"], _ = LocalBackend(settings).choose(AUTO)
+        facts["auto"] = _auto(settings)
     except CutawayError as error:
         problems.append(error)
     return facts
+
+
+def _auto(settings: Settings) -> str:
+    """The model that runs where none is named."""
+    from cutaway.backends.local import AUTO, LocalBackend
+    from cutaway.backends.runware import RunwareBackend
+
+    if settings.backend == LOCAL:
+        return LocalBackend(settings).choose(AUTO)[0]
+    return RunwareBackend(settings).model(AUTO).air

@@ -8,15 +8,36 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutaway.cli.inputs import is_folder
+from cutaway.cli.parameters import LOCAL
 from cutaway.options import RemovalOptions
 from cutaway.settings import Settings
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from pathlib import Path
 
     from cutaway.options import ImageFormat
 
 __all__ = ["Flags"]
+
+_SERVICE = {
+    "backend": "--backend",
+    "transport": "--transport",
+    "delivery": "--delivery",
+    "dialect": "--dialect",
+    "send": "--send",
+    "max_cost": "--max-cost",
+    "timeout": "--timeout",
+}
+"""The flags that are settings of a service too, by their names."""
+
+_ANSWER = {
+    "answer": "--return",
+    "webhook_url": "--webhook-url",
+    "upload_endpoint": "--upload-endpoint",
+    "ttl": "--ttl",
+}
+"""The flags that ask for the service's own answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +60,20 @@ class Flags:
     clean_edges: bool
     drop_metadata: bool
     overwrite: bool
+    backend: str | None
+    transport: str | None
+    delivery: str | None
+    dialect: str | None
+    send: str | None
+    max_cost: Decimal | None
+    timeout: Decimal | None
+    answer: str | None
+    webhook_url: str | None
+    upload_endpoint: str | None
+    ttl: int | None
     recursive: bool
-    jobs: int
+    jobs: int | None
+    dry_run: bool
     max_bytes: int | None
     max_pixels: int | None
     allow_private_network: bool
@@ -81,17 +114,54 @@ class Flags:
         return RemovalOptions.parse(_given(values))
 
     def settings(self) -> Settings:
-        """The user's settings, with the limits that the flags give.
+        """The user's settings, with what the flags say.
 
         Raises:
             ConfigError: a setting can't be used.
+            click.UsageError: flags for a service are given, but none is to be used, or the flags
+                for its own answer contradict each other.
         """
         limits = {
             "max_bytes": self.max_bytes,
             "max_pixels": self.max_pixels,
             "allow_private_network": self.allow_private_network or None,
         }
-        return Settings.load(**_given(limits))
+        timeout = None if self.timeout is None else float(self.timeout)
+        service = {name: getattr(self, name) for name in _SERVICE} | {"timeout": timeout}
+        settings = Settings.load(**_given({**limits, **service}))
+        if settings.backend == LOCAL:
+            self._check_local()
+        self._check_answer()
+        return settings
+
+    @property
+    def wants_answer(self) -> bool:
+        """Whether the service's own answer is wanted, and no picture."""
+        return any(getattr(self, name) is not None for name in _ANSWER)
+
+    def _check_local(self) -> None:
+        for name, flag in (_SERVICE | _ANSWER).items():
+            if name != "backend" and getattr(self, name) is not None:
+                raise click.UsageError(f"{flag} needs --backend runware, or a service's URL")
+
+    def _check_answer(self) -> None:
+        if not self.wants_answer:
+            return
+        pictures = {
+            "-o": self.out is not None,
+            "--overwrite": self.overwrite,
+            "--no-clean-edges": not self.clean_edges,
+            "--drop-metadata": self.drop_metadata,
+        }
+        for flag, given in pictures.items():
+            if given:
+                raise click.UsageError(
+                    f"{flag} is for pictures that come back, and the service's own answer is wanted"
+                )
+        if self.upload_endpoint is not None and self.several:
+            raise click.UsageError("--upload-endpoint takes one picture, and there may be several")
+        if self.ttl is not None and self.answer == "uuid":
+            raise click.UsageError("--ttl is for the result's URL: it goes with --return url")
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def find_inputs(
     A file that is given again, be it by another path, is left out.
 
     Args:
-        arguments: Files, folders, http(s) URLs, data URIs, or `-` for standard input.
+        arguments: Files, folders, http(s) URLs, data URIs, UUIDs, or `-` for standard input.
         recursive: Look into the folders below a folder too.
         avoid: A folder whose pictures are results, not inputs.
     """
@@ -113,8 +113,10 @@ def _file(path: Path, below: Path = Path()) -> Input:
 
 
 def _remote(argument: str, kind: SourceKind) -> Input:
+    if kind is SourceKind.UUID:
+        return Input(argument, argument, argument, argument)
     if kind is not SourceKind.URL:
-        return Input(argument, {SourceKind.UUID: argument}.get(kind, f"a {kind.value}"))
+        return Input(argument, f"a {kind.value}")
     try:
         url = urlsplit(argument.strip())
     except ValueError:

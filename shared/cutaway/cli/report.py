@@ -6,13 +6,16 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cutaway.backends.local import NO_MODEL
+from cutaway.cli.bill import Bill
 from cutaway.cli.display import error_facts, tell_json
 
 if TYPE_CHECKING:
-    from cutaway.cli.batch import Outcome
+    from cutaway.cli.batch import Outcome, Status
     from cutaway.cli.display import Bar
 
 __all__ = ["JsonReport", "LineReport", "Report"]
+
+_STATUSES: tuple[Status, ...] = ("done", "planned", "skipped", "failed")
 
 
 class Report(Protocol):
@@ -21,8 +24,8 @@ class Report(Protocol):
     def tell(self, outcome: Outcome) -> None:
         """Tell what became of one picture."""
 
-    def close(self) -> None:
-        """Sum up."""
+    def close(self, *, early: bool = False) -> None:
+        """Sum up; `early` if the run is broken off."""
 
 
 class JsonReport:
@@ -43,13 +46,13 @@ class JsonReport:
             "status": outcome.status,
             "path": None if target is None else str(target),
         }
-        if outcome.status == "done":
+        if outcome.status in {"done", "planned"}:
             told |= outcome.facts
         elif outcome.error and outcome.status == "failed":
             told["error"] = error_facts(outcome.error)
         tell_json(told, err=self._err)
 
-    def close(self) -> None:
+    def close(self, *, early: bool = False) -> None:
         """Sum up: the objects say it all."""
 
 
@@ -69,26 +72,31 @@ class LineReport:
         self._quiet = quiet
         self._err = err
         self._told: Counter[str] = Counter()
+        self._bill = Bill()
         self._no_model_told = False
 
     def tell(self, outcome: Outcome) -> None:
         """Tell what became of one picture, and what to know about the result."""
         self._told[outcome.status] += 1
+        self._bill.add(outcome)
         if self._count > 1:
             self._bar.tell(self._told.total())
         if outcome.status == "failed":
             self._bar.echo(_failure(outcome), err=True)
         elif not self._quiet:
-            line = _result(outcome) if outcome.status == "done" else _skip(outcome)
-            self._bar.echo(line, err=self._err)
+            line = _skip(outcome) if outcome.status == "skipped" else outcome.told
+            self._bar.echo(f"{outcome.task.input.shown}{line}", err=self._err)
             self._warn(outcome)
 
-    def close(self) -> None:
-        """Sum up, if there were several."""
-        if self._count > 1 and not self._quiet:
-            counts = [(self._told[status], status) for status in ("done", "skipped", "failed")]
-            told = ", ".join(f"{number} {status}" for number, status in counts if number)
-            self._bar.echo(f"cutaway: {told}", err=True)
+    def close(self, *, early: bool = False) -> None:
+        """Sum up, if there were several or money was spent; only for the money if it is early."""
+        costs = self._bill.parts("would cost" if self._told["planned"] else "cost")
+        wanted = costs or (self._count > 1 and not early)
+        if self._quiet or not wanted:
+            return
+        counts = [(self._told[status], status) for status in _STATUSES]
+        told = [f"{number} {status}" for number, status in counts if number]
+        self._bar.echo(f"cutaway: {', '.join(told + costs)}", err=True)
 
     def _warn(self, outcome: Outcome) -> None:
         for warning in outcome.facts.get("warnings", ()):
@@ -99,16 +107,8 @@ class LineReport:
                 self._bar.echo(f"cutaway: {warning}", err=True)
 
 
-def _result(outcome: Outcome) -> str:
-    facts = outcome.facts
-    target = outcome.task.target or "stdout"
-    size = f"{facts['width']}x{facts['height']}"
-    seconds = sum(facts["seconds"].values())
-    return f"{outcome.task.input.shown} -> {target} ({size}, {facts['model']}, {seconds:.1f} s)"
-
-
 def _skip(outcome: Outcome) -> str:
-    return f"{outcome.task.input.shown}: skipped, {outcome.task.target} is there already"
+    return f": skipped, {outcome.task.target} is there already"
 
 
 def _failure(outcome: Outcome) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,23 +12,29 @@ import click
 
 from cutaway import catalogue
 from cutaway.backends.local import AUTO, CLASSICAL, LocalBackend
+from cutaway.cli.answers import Answers, wire_parameters
 from cutaway.cli.batch import Batch, Outcome, Rules
+from cutaway.cli.cutouts import Cutouts
 from cutaway.cli.display import Bar, system_error, tell_error
+from cutaway.cli.dry_run import LocalPlan, RemotePlan
 from cutaway.cli.fetching import fetch, may_ask
 from cutaway.cli.inputs import find_inputs
-from cutaway.cli.outputs import Place, plan
+from cutaway.cli.outputs import Place, Task, plan
+from cutaway.cli.parameters import LOCAL
 from cutaway.cli.report import JsonReport, LineReport
+from cutaway.cli.service import check_task, with_key
 from cutaway.client import Client
 from cutaway.errors import CutawayError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cutaway.cli.batch import Work
     from cutaway.cli.flags import Flags
-    from cutaway.cli.outputs import Task
     from cutaway.cli.report import Report
     from cutaway.options import RemovalOptions
     from cutaway.progress import Step
+    from cutaway.runware.tasks import WireParameters
     from cutaway.settings import Settings
 
 __all__ = ["run"]
@@ -49,27 +56,39 @@ def run(flags: Flags) -> bool:
     place = Place.named(flags.out, several=flags.several)
     options = flags.options(place.format(flags.format))
     settings = flags.settings()
-    inputs = find_inputs(flags.inputs, recursive=flags.recursive, avoid=place.folder)
-    tasks = plan(inputs, place, options.output, options.format)
+    asked = wire_parameters(flags, options) if flags.wants_answer else None
+    tasks = _tasks(flags, place, options)
     bar = _bar(flags, len(tasks))
     report = _report(flags, place, bar, len(tasks))
     rules = Rules(options, overwrite=flags.overwrite, skip_existing=flags.several, jobs=flags.jobs)
     try:
-        if _lacks_model(flags, options, settings) and any(_begins(task, rules) for task in tasks):
+        if settings.backend != LOCAL:
+            settings = with_key(settings, needed=not flags.dry_run)
+            check_task(settings, options, asked)
+        elif _lacks_model(flags, options, settings) and any(_begins(one, rules) for one in tasks):
             _offer_model(settings)
     except CutawayError as error:
         if flags.as_json:
             _tell_all_failed(tasks, report, error)
         raise
     with Client(settings, weights=flags.weights) as client:
-        return _work(client, rules, tasks, report, bar)
+        work = _work(flags, client, rules, asked, bar if len(tasks) == 1 else None)
+        return _done(work, rules, tasks, report, bar)
+
+
+def _tasks(flags: Flags, place: Place, options: RemovalOptions) -> list[Task]:
+    inputs = find_inputs(flags.inputs, recursive=flags.recursive, avoid=place.folder)
+    if flags.wants_answer:
+        return [Task(one, None) for one in inputs]
+    return plan(inputs, place, options.output, options.format)
 
 
 def _bar(flags: Flags, count: int) -> Bar:
     wanted = not flags.quiet and not flags.as_json
     if count > 1:
         return Bar("pictures", "removing backgrounds", count, wanted=wanted)
-    return Bar("stage", "starting", 1.0, wanted=wanted, after=_SOON)
+    begins = "waiting for the service" if flags.wants_answer else "starting"
+    return Bar("stage", begins, 1.0, wanted=wanted, after=_SOON)
 
 
 def _report(flags: Flags, place: Place, bar: Bar, count: int) -> Report:
@@ -82,7 +101,8 @@ def _lacks_model(flags: Flags, options: RemovalOptions, settings: Settings) -> b
     """Find out now, and once, whether the model can be used, and whether to offer one."""
     name, _ = LocalBackend(settings, flags.weights).choose(options.model)
     lacking = name == CLASSICAL and options.model == AUTO == settings.model
-    return lacking and not flags.as_json and not flags.quiet and may_ask()
+    silent = flags.as_json or flags.quiet or flags.dry_run
+    return lacking and not silent and may_ask()
 
 
 def _begins(task: Task, rules: Rules) -> bool:
@@ -108,17 +128,35 @@ def _tell_all_failed(tasks: Sequence[Task], report: Report, error: CutawayError)
         report.tell(Outcome(task, "failed", error=error))
 
 
-def _work(client: Client, rules: Rules, tasks: Sequence[Task], report: Report, bar: Bar) -> bool:
-    def show(step: Step) -> None:
-        bar.tell(step.share, step.stage)
+def _work(
+    flags: Flags, client: Client, rules: Rules, asked: WireParameters | None, bar: Bar | None
+) -> Work:
+    """What the flags want done; of a single picture the bar shows each stage."""
+    if flags.dry_run:
+        local = client.settings.backend == LOCAL
+        return LocalPlan(client, rules, flags) if local else RemotePlan(client, rules, asked)
+    if asked is not None:
+        return Answers(client, rules, asked, flags.answer or "url")
 
+    def show(step: Step) -> None:
+        if bar:
+            bar.tell(step.share, step.stage)
+
+    return Cutouts(client, rules, show)
+
+
+def _done(work: Work, rules: Rules, tasks: Sequence[Task], report: Report, bar: Bar) -> bool:
     failed = False
     # The bar is the inner one: the terminal is in order again before a stop may end the process.
-    with Batch(client, rules, show if len(tasks) == 1 else None) as batch, bar:
-        for outcome in batch.outcomes(tasks):
-            told = outcome if outcome.data is None else _to_stdout(outcome, outcome.data)
-            report.tell(told)
-            failed |= told.status == "failed"
+    with Batch(work, rules) as batch, bar:
+        try:
+            for outcome in batch.outcomes(tasks):
+                told = outcome if outcome.data is None else _to_stdout(outcome, outcome.data)
+                report.tell(told)
+                failed |= told.status == "failed"
+        except KeyboardInterrupt:
+            report.close(early=True)
+            raise
         report.close()
     return failed
 
@@ -130,5 +168,5 @@ def _to_stdout(outcome: Outcome, data: bytes) -> Outcome:
     except BrokenPipeError:  # the reader has seen enough, and nobody is to be told
         raise
     except OSError as error:
-        return Outcome(outcome.task, "failed", error=system_error(error))
+        return replace(outcome, status="failed", error=system_error(error))
     return outcome

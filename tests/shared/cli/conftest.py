@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes.networks import make_network
+from tests.fakes.runware_service import RunwareService
 from tests.pictures import as_file, portrait
+from tests.shared.cli.running import cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.shared.cli.running import Words
+    from click.testing import Result
+
+    from tests.shared.cli.running import Command, Words
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +47,27 @@ def photo(folder: Path, picture: bytes) -> Path:
     path = folder / "photo.jpg"
     path.write_bytes(picture)
     return path
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunwareService]:
+    """A service that is the backend, and whose key is set."""
+    with RunwareService() as service:
+        monkeypatch.setenv("CUTAWAY_BACKEND", service.http_url)
+        monkeypatch.setenv("RUNWARE_API_KEY", service.key)
+        yield service
+
+
+@pytest.fixture
+def remote(service: RunwareService) -> Command:
+    """The command with that service as the backend; it never shows the key."""
+
+    def run(*arguments: str | Path, data: bytes | None = None) -> Result:
+        done = cli(*arguments, data=data)
+        assert service.key not in done.output
+        return done
+
+    return run
 
 
 @pytest.fixture

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from click.testing import CliRunner
 
@@ -17,10 +18,24 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-__all__ = ["Words", "cli", "json_lines", "process", "process_command"]
+__all__ = [
+    "Command",
+    "Words",
+    "cli",
+    "in_shell",
+    "json_lines",
+    "process",
+    "process_command",
+]
 
 Words = tuple[str, ...]
 """Part of a command line."""
+
+
+class Command(Protocol):
+    """Runs the command as `cli` does."""
+
+    def __call__(self, *arguments: str | Path, data: bytes | None = None) -> Result: ...
 
 
 def cli(*arguments: str | Path, data: bytes | None = None) -> Result:
@@ -48,6 +63,12 @@ def process(
         env={**os.environ, **environ},
         timeout=60,
     )
+
+
+def in_shell(redirected: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command as a shell does that redirects its streams."""
+    line = f"{shlex.join(process_command(*arguments))} {redirected}"
+    return subprocess.run(["sh", "-c", line], capture_output=True, check=False, timeout=60)
 
 
 def json_lines(text: str) -> list[dict[str, Any]]:

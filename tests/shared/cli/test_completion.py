@@ -46,5 +46,17 @@ def test_what_needs_no_model_is_completed_too() -> None:
     assert completed("cutaway remove --model c") == ["classical"]
 
 
+def test_models_of_a_service_are_completed_by_readable_name_and_by_a_begun_id() -> None:
+    assert completed("cutaway remove --model birefnet-mat") == ["birefnet-matting"]
+    assert completed("cutaway remove --model bria:") == ["bria:2@1", "bria:51@1"]
+    assert "runware:112@2" not in completed("cutaway remove --model ")
+    assert completed("cutaway models pull birefnet-mat") == []
+
+
+def test_backends_are_completed() -> None:
+    assert completed("cutaway remove --backend ") == ["local", "runware"]
+    assert completed("cutaway login --backend r") == ["runware"]
+
+
 def test_commands_are_completed() -> None:
     assert completed("cutaway re") == ["remove"]

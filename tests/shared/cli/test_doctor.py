@@ -1,12 +1,29 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cutaway import __version__, catalogue
+from cutaway.settings import config_path
 from tests.shared.cli.running import cli, process
+
+if TYPE_CHECKING:
+    from tests.fakes.keyring_store import KeyringStore
+
+KEY = "s3cret-key"
+
+
+def diagnosis(exit_code: int = 0) -> dict[str, Any]:
+    """What it tells programs."""
+    done = cli("doctor", "--json")
+    assert done.exit_code == exit_code
+    assert KEY not in done.output
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
 
 
 def test_it_tells_versions_places_and_what_would_run(isolated_home: Path) -> None:
@@ -82,3 +99,77 @@ def test_it_works_where_a_library_is_broken_and_the_runtime_absent(tmp_path: Pat
 def test_no_secret_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUTAWAY_MODELS_URL", "https://user:secret@mirror.example/?token=secret")
     assert "secret" not in cli("doctor").output
+
+
+def test_removals_run_here_and_no_key_is_needed() -> None:
+    facts = diagnosis()
+    assert (facts["backend"], facts["key"]) == ("local", "none")
+
+
+def test_where_a_key_was_found_is_told_and_never_the_key(
+    keyring_store: KeyringStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring_store.put("runware", KEY)
+    assert diagnosis()["key"] == "found: keyring"
+    config_path().parent.mkdir(parents=True)
+    config_path().write_text(f'runware_api_key = "{KEY}"\n', encoding="utf-8")
+    config_path().chmod(0o600)
+    assert diagnosis()["key"] == "found: config file"
+    monkeypatch.setenv("RUNWARE_API_KEY", KEY)
+    assert diagnosis()["key"] == "found: environment"
+    done = cli("doctor")
+    assert "found: environment" in done.stdout
+    assert KEY not in done.output
+
+
+def test_a_service_that_is_set_is_told_with_the_model_it_would_run(
+    keyring_store: KeyringStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUTAWAY_BACKEND", "runware")
+    monkeypatch.setenv("CUTAWAY_TRANSPORT", "websocket")
+    keyring_store.put("runware", KEY)
+    facts = diagnosis()
+    assert facts["backend"] == {"name": "runware", "url": "wss://ws-api.runware.ai/v1"}
+    assert (facts["key"], facts["auto"]) == ("found: keyring", "runware:112@2")
+    monkeypatch.setenv("CUTAWAY_MODEL", "birefnet-matting")
+    assert diagnosis()["auto"] == "runware:112@9"
+
+
+def test_no_secret_in_the_address_of_a_service_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUTAWAY_BACKEND", f"http://127.0.0.1:9/v1?token={KEY}")
+    assert diagnosis()["backend"]["url"] == "http://127.0.0.1:9/v1"
+
+
+def test_a_service_without_its_key_is_a_problem_that_says_how_to_get_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUTAWAY_BACKEND", "runware")
+    (problem,) = diagnosis(exit_code=1)["problems"]
+    assert problem["what"] == "there is no key of runware"
+    assert "cutaway login" in problem["next"]
+
+
+def test_a_service_on_this_machine_may_need_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUTAWAY_BACKEND", "http://127.0.0.1:9/v1")
+    facts = diagnosis()
+    assert facts["backend"] == {"name": "http://127.0.0.1:9", "url": "http://127.0.0.1:9/v1"}
+
+
+def test_a_keyring_that_fails_is_a_problem_only_where_its_key_is_needed(
+    keyring_store: KeyringStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring_store.fault = "locked"
+    assert diagnosis()["key"] == "unknown: the system keyring is locked"
+    monkeypatch.setenv("CUTAWAY_BACKEND", "runware")
+    (problem,) = diagnosis(exit_code=1)["problems"]
+    assert problem["why"] == "the system keyring is locked"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
+def test_a_key_in_a_file_that_others_can_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUTAWAY_BACKEND", "runware")
+    config_path().parent.mkdir(parents=True)
+    config_path().write_text(f'runware_api_key = "{KEY}"\n', encoding="utf-8")
+    config_path().chmod(0o644)
+    (problem,) = diagnosis(exit_code=1)["problems"]
+    assert f"chmod 600 {config_path()}" in problem["next"]

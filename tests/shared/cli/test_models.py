@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cutaway import catalogue
+from cutaway.catalogue import local
 from tests.fakes.file_server import FileServer
 from tests.fakes.tiny_model import body_of, tiny_model
 from tests.shared.cli.running import cli
@@ -36,8 +37,8 @@ def tiny(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """The bytes of the only model of the catalogue, as no test can have a real one's."""
     body = body_of(5000)
     model = tiny_model(body)
-    monkeypatch.setattr(catalogue, "_MODELS", (model,))
-    monkeypatch.setattr(catalogue, "_BY_NAME", {model.name: model})
+    monkeypatch.setattr(local, "_MODELS", (model,))
+    monkeypatch.setattr(local, "_BY_NAME", {model.name: model})
     server.put(f"/{model.file}", body)
     return body
 

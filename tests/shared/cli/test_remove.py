@@ -139,7 +139,7 @@ def test_json_is_one_object_for_each_picture_and_nothing_else(photo: Path, quick
     photo.with_name("old.jpg").write_bytes(photo.read_bytes())
     photo.with_name("old-cutout.png").write_text("mine", encoding="utf-8")
     done = cli("remove", "broken.jpg", "old.jpg", "photo.jpg", "--json", *quick)
-    failed, skipped, finished = json_lines(done.stdout)
+    skipped, failed, finished = json_lines(done.stdout)
     assert (done.exit_code, done.stderr) == (1, "")
     assert failed["source"] == "broken.jpg"
     assert failed["status"] == "failed"

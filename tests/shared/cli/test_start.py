@@ -8,7 +8,8 @@ from importlib.metadata import version
 from cutaway.options import ImageFormat, Output
 from tests.shared.cli.running import cli, process
 
-HEAVY = {"pydantic", "numpy", "cv2", "PIL", "httpx", "rich", "onnxruntime", "platformdirs"}
+LIBRARIES = {"pydantic", "numpy", "cv2", "PIL", "httpx", "rich", "onnxruntime", "platformdirs"}
+HEAVY = LIBRARIES | {"anyio", "keyring", "websockets"}
 WATCH = """
 import json, sys
 from cutaway.cli import main
@@ -30,7 +31,8 @@ def modules_after(*command_lines: list[str]) -> set[str]:
 
 
 def test_help_version_and_completion_import_none_of_the_heavy_libraries() -> None:
-    commands = [[name, "--help"] for name in ("remove", "models", "doctor")]
+    names = ("remove", "models", "login", "logout", "doctor")
+    commands = [[name, "--help"] for name in names]
     modules = modules_after(["--help"], ["--version"], ["completion", "bash"], *commands)
     assert "click" in modules
     assert not HEAVY & modules
@@ -48,6 +50,8 @@ def test_help_lists_every_command_with_what_it_does() -> None:
     told = cli("--help").output
     assert "  remove      Remove the background of pictures.\n" in told
     assert "  models      List, fetch, check and remove models.\n" in told
+    assert "  login       Keep a service's key in the system keyring.\n" in told
+    assert "  logout      Delete a service's key from the system keyring.\n" in told
     assert "  doctor      Tell what is here: " in told
     assert "  completion  Print the script that completes command lines.\n" in told
 

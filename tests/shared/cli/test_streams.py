@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.pictures import as_file, portrait
-from tests.shared.cli.running import json_lines, process, process_command
+from tests.shared.cli.running import in_shell, json_lines, process, process_command
 
 CLASSICAL = ("--model", "classical")
 
@@ -137,12 +136,6 @@ def test_a_process_that_is_ended_while_it_writes_leaves_no_half_written_file(pho
     )
     assert (done.returncode, done.stderr) == (130, b"\ncutaway: interrupted\n")
     assert not list(photo.parent.glob(".*"))
-
-
-def in_shell(redirected: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run the command as a shell does that redirects its streams."""
-    line = f"{shlex.join(process_command(*arguments))} {redirected}"
-    return subprocess.run(["sh", "-c", line], capture_output=True, check=False, timeout=60)
 
 
 @posix_only
