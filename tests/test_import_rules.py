@@ -21,6 +21,8 @@ ROOMS = "A room of the core knows only the rooms below it"
 TOOLKITS = "The core knows no front end's toolkit"
 TERMINAL = "Only the command line knows click and rich"
 PURE = "What is pure stays pure: options and errors read no clock, file or network"
+RULES = "The wire's rules are pure: no socket, clock or chance, so that any history can be tried"
+PIXELS = "The wire knows no pixels"
 RUNTIME = "Only onnxruntime's own module knows it"
 PUBLIC_FACE = "Front ends use the public face of the core"
 
@@ -33,6 +35,8 @@ VIOLATIONS = [
     pytest.param(TOOLKITS, "cutaway/client/planted.py", "import mcp", id="a-toolkit"),
     pytest.param(TERMINAL, "cutaway/engine/planted.py", "import rich", id="the-terminal"),
     pytest.param(PURE, "cutaway/options.py", "import time", id="a-clock"),
+    pytest.param(RULES, "cutaway/runware/tasks.py", "import time", id="the-wires-clock"),
+    pytest.param(PIXELS, "cutaway/runware/planted.py", "import numpy", id="pixels"),
     pytest.param(RUNTIME, "cutaway/images/planted.py", "import onnxruntime", id="the-runtime"),
     pytest.param(PUBLIC_FACE, "cutaway_gimp/planted.py", "import cutaway.engine", id="a-back-door"),
 ]
