@@ -491,5 +491,7 @@ def test_a_client_tells_where_it_leads(service: RunwareService, transport: str):
 def test_importing_the_client_leaves_the_heavy_libraries_for_later():
     heavy = ["anyio", "asyncio", "cv2", "httpx", "numpy", "pydantic", "trio", "websockets"]
     told = f"import sys, cutaway.runware.client; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", told], capture_output=True, encoding="utf-8", check=True
+    )
     assert done.stdout.strip() == "[]"

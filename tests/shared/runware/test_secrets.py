@@ -149,7 +149,7 @@ def test_a_key_from_the_environment_is_in_no_argument_of_a_process(told, tmp_pat
         [sys.executable, "-c", script],
         env={"RUNWARE_API_KEY": KEY, "HOME": str(tmp_path)},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     assert "Runware('http://127.0.0.1:1'" in done.stdout
