@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cutaway.client import ModelFacts as ModelFacts
     from cutaway.client import Removal as Removal
     from cutaway.client import Source as Source
+    from cutaway.client import Submitted as Submitted
     from cutaway.client import read_image as read_image
     from cutaway.client import remove_background as remove_background
     from cutaway.cutout import Box as Box
@@ -59,6 +60,7 @@ __all__ = [
     "Settings",
     "Source",
     "Step",
+    "Submitted",
     "__version__",
     "errors",
     "read_image",
@@ -85,6 +87,7 @@ _HOMES = {
     "Settings": "settings",
     "Source": "client",
     "Step": "progress",
+    "Submitted": "client",
     "read_image": "client",
     "remove_background": "client",
 }

@@ -4,6 +4,7 @@ import io
 import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import anyio
 import numpy as np
@@ -11,13 +12,15 @@ import pytest
 from PIL import Image
 
 import cutaway
-from cutaway import AsyncClient, Cancellation, Client, RemovalOptions, Settings, Step
+from cutaway import AsyncClient, Cancellation, Client, RemovalOptions, Settings, Step, Submitted
 from cutaway.errors import (
     AuthError,
     Cancelled,
     ConfigError,
     CostRefused,
+    NotFound,
     OptionError,
+    TimedOut,
     UnknownModel,
 )
 from cutaway.runware.mask_settings import MaskSettings
@@ -302,6 +305,40 @@ def test_a_cancel_ends_the_waiting_at_once(service: RunwareService) -> None:
         hold.release.set()
     stopper.join()
     assert caught.value.task_uuid == removals(service)[0]["taskUUID"]
+
+
+@pytest.mark.parametrize("given", ["a file", "a stored picture"])
+def test_the_result_of_a_task_that_was_given_up_is_taken_later_and_billed_once(
+    service: RunwareService, given: str
+) -> None:
+    with remote(service) as client:
+        picture = FILE if given == "a file" else client.runware.upload(FILE)
+        service.fault_for = lambda _: Hold()
+        with remote(service, timeout=0.2) as hasty, pytest.raises(TimedOut) as caught:
+            hasty.remove_background(picture)
+        service.fault_for = lambda _: None
+        uuid = caught.value.task_uuid or ""
+        assert f"--task-uuid {uuid}" in caught.value.next_step
+        (removal,) = client.remove_many([Submitted(picture, uuid)])
+        expected = client.remove_background(picture)
+    assert removal.cutout is not None
+    assert removal.cutout.task_uuid == uuid
+    np.testing.assert_array_equal(removal.cutout.array, expected.array)
+    assert list(service.billed) == [uuid, expected.task_uuid]
+
+
+def test_a_task_that_the_service_never_had_is_not_found_and_nothing_is_sent(
+    service: RunwareService,
+) -> None:
+    service.account.knows_unknown = True
+    with remote(service) as client, pytest.raises(NotFound):
+        client.remove_background(Submitted(FILE, str(uuid4())))
+    assert not removals(service)
+
+
+def test_only_a_service_has_tasks_to_take_up() -> None:
+    with Client() as client, pytest.raises(ConfigError, match="there is no service to ask"):
+        client.remove_background(Submitted(FILE, str(uuid4())))
 
 
 @pytest.mark.anyio

@@ -10,7 +10,15 @@ import numpy as np
 from cutaway import images
 from cutaway.engine.decidedness import decidedness
 from cutaway.engine.matte import Matte
-from cutaway.errors import DownloadRefused, InputError, ProtocolError, SourceError
+from cutaway.errors import (
+    ConnectionFailed,
+    ConnectionLost,
+    DownloadRefused,
+    InputError,
+    ProtocolError,
+    SourceError,
+    TimedOut,
+)
 from cutaway.sources.guard import Guard
 from cutaway.sources.text import base64_bytes, data_uri_bytes
 
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from cutaway.errors import CutawayError, TransportError
     from cutaway.images import Pixels
     from cutaway.progress import Progress
     from cutaway.runware.replies import Result
@@ -45,7 +54,7 @@ def picture_in(result: Result, limits: Limits, origin: str, progress: Progress) 
     Raises:
         ProtocolError: there is none, it is malformed, or larger than the limits allow.
         DownloadRefused: it isn't where the service said.
-        ConnectionFailed: it can't be reached, or the connection broke.
+        ConnectionLost: it can't be reached, or the connection broke.
         TimedOut: it didn't come in time.
         Cancelled: the caller stopped it.
     """
@@ -107,11 +116,21 @@ def _download(result: Result, url: str, limits: Limits, origin: str, progress: P
     try:
         return fetch(url, limits, progress, Guard(allowed_origins=frozenset({origin})))
     except SourceError as error:
-        raise DownloadRefused(
-            "the service's result was not downloaded",
-            f"{error.what}: {error.why}",
-            f"It was done, and billed: ask for it again by its task, {result.task_uuid}",
-        ) from error
+        raise _not_downloaded(DownloadRefused, error, result) from error
+    except ConnectionFailed as error:
+        raise _not_downloaded(ConnectionLost, error, result) from error
+    except TimedOut as error:
+        raise _not_downloaded(TimedOut, error, result) from error
+
+
+def _not_downloaded(
+    kind: type[TransportError], error: CutawayError, result: Result
+) -> TransportError:
+    return kind(
+        "the service's result was not downloaded",
+        f"{error.what}: {error.why}",
+        f"It was done, and billed: ask for it again by its task, {result.task_uuid}",
+    )
 
 
 @contextmanager

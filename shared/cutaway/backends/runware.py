@@ -24,6 +24,9 @@ from cutaway.errors import CutawayError, OptionError, UnknownModel
 from cutaway.keys import find_key
 from cutaway.options import RemovalOptions
 from cutaway.runware.endpoint import Endpoint
+from cutaway.runware.pictures import check_address
+from cutaway.sources import SourceKind, kind_of
+from cutaway.sources.guard import PUBLIC_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -147,16 +150,31 @@ class RunwareBackend:
             model = self.model(options.model)
             upload = self.upload_of(pixels, original)
         result = self._submit(upload.image, model, self._for_matte(), progress)
+        return self._found(result, model, pixels, upload.size, progress)
+
+    def take_up(
+        self, task_uuid: str, pixels: Pixels, options: RemovalOptions, progress: Progress
+    ) -> Finding:
+        """Take the result of a task that was submitted for a picture before; nothing is sent again.
+
+        Raises:
+            NotFound: the service has no such task.
+            CutawayError: as `find_subject`.
+        """
+        model = self.model(options.model)
         size = pixels.width, pixels.height
-        with _about(result):
-            most = max(pixels.width * pixels.height, LONGEST_KEPT**2)
-            _, alpha = self._picture(result, most, progress)
-            return _finding(matte_of(alpha, size, upload.size), model, result)
+        return self._found(self._awaited(task_uuid, progress), model, pixels, size, progress)
 
     def stored_picture(
-        self, image_uuid: str, options: RemovalOptions, progress: Progress
+        self,
+        image_uuid: str,
+        options: RemovalOptions,
+        progress: Progress,
+        task_uuid: str | None = None,
     ) -> Stored:
         """Remove the background of a picture that the service has stored.
+
+        With a `task_uuid`, the result of that earlier task is taken, and nothing is sent again.
 
         Raises:
             OptionError: alpha matting is wanted, which the model can't do itself.
@@ -164,7 +182,10 @@ class RunwareBackend:
         """
         model = self.model(options.model)
         settings = _native(model, options)
-        result = self._submit(image_uuid, model, self._for_picture(settings), progress)
+        if task_uuid is None:
+            result = self._submit(image_uuid, model, self._for_picture(settings), progress)
+        else:
+            result = self._awaited(task_uuid, progress)
         with _about(result):
             pixels, alpha = self._picture(result, self._settings.max_pixels, progress)
             size = pixels.width, pixels.height
@@ -203,6 +224,8 @@ class RunwareBackend:
         Raises:
             CutawayError: it would not be sent.
         """
+        if isinstance(upload, str):
+            self._check_reach(upload)
         given = self.delivery_of(parameters)
         image = upload if isinstance(upload, str) else upload.image
         message = self.wire.encode(image, model=model.air, **given)
@@ -230,6 +253,11 @@ class RunwareBackend:
         if wire is not None:
             wire.close()
 
+    def _check_reach(self, image: str) -> None:
+        """Refuse a URL that the wire would refuse to pass on."""
+        if kind_of(image) is SourceKind.URL and not self._settings.allow_private_network:
+            check_address(image, PUBLIC_ONLY)
+
     def _connected(self) -> Runware:
         from cutaway.runware.client import Runware
         from cutaway.runware.retries import Pace
@@ -251,6 +279,24 @@ class RunwareBackend:
             return self.wire.submit(
                 image, model=model.air, cancellation=progress.cancellation, **parameters
             )
+
+    def _awaited(self, task_uuid: str, progress: Progress) -> Result:
+        with progress.stage("waiting for the service"):
+            return self.wire.wait_for(task_uuid, cancellation=progress.cancellation)
+
+    def _found(
+        self,
+        result: Result,
+        model: RemoteModel,
+        pixels: Pixels,
+        sent: tuple[int, int],
+        progress: Progress,
+    ) -> Finding:
+        size = pixels.width, pixels.height
+        with _about(result):
+            most = max(pixels.width * pixels.height, LONGEST_KEPT**2)
+            _, alpha = self._picture(result, most, progress)
+            return _finding(matte_of(alpha, size, sent), model, result)
 
     def _for_matte(self) -> WireParameters:
         parameters: WireParameters = {**self._inline(), "output_format": "WEBP"}

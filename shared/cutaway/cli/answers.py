@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from cutaway.runware.replies import Result
     from cutaway.runware.tasks import WireParameters
 
-__all__ = ["JOBS", "Answers", "wire_parameters"]
-
-JOBS = 4
-"""How many pictures are with a service at once, unless told otherwise."""
+__all__ = ["Answers", "wire_parameters"]
 
 
 class Answers:
@@ -60,7 +57,7 @@ class Answers:
         def note(index: int, result: Any) -> Outcome:  # noqa: ANN401  (a crew's work)
             return self._outcome(tasks[index], result)
 
-        return removals(tasks, Crew(self._rules.jobs or JOBS, ask, note))
+        return removals(tasks, Crew(self._rules.jobs or self._client.usual_jobs, ask, note))
 
     def _outcome(self, task: Task, result: Result) -> Outcome:
         place = result.image_uuid if self._wanted == "uuid" else result.image_url

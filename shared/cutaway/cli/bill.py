@@ -5,7 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cutaway.errors import ConnectionFailed, ConnectionLost, ProtocolError, TransportError
+from cutaway.errors import (
+    ConnectionFailed,
+    ConnectionLost,
+    ProtocolError,
+    ServiceError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     from cutaway.cli.batch import Outcome
@@ -33,13 +39,20 @@ class Bill:
         elif outcome.error:
             self._doubtful += _may_be_billed(outcome.error)
 
-    def parts(self, verb: str) -> list[str]:
-        """What to tell people, such as `cost $0.0018` and `1 at an unknown price`."""
+    def parts(self, verb: str, under_way: int = 0) -> list[str]:
+        """What to tell people, such as `cost $0.0018` and `1 at an unknown price`.
+
+        Args:
+            verb: `cost` or `would cost`.
+            under_way: How many may have been with the service when the run was broken off.
+        """
         parts = [f"{verb} {dollars(self._total)}"] if self._known else []
         if self._unknown:
             parts.append(f"{self._unknown} at an unknown price")
         if self._doubtful:
             parts.append(f"{self._doubtful} of the failed may be billed too")
+        if under_way:
+            parts.append(f"up to {under_way} under way may be billed too")
         return parts
 
 
@@ -50,6 +63,9 @@ def dollars(cost: Decimal | None) -> str:
 
 def _may_be_billed(error: CutawayError) -> bool:
     """Whether the service may have done the task that failed here."""
+    if error.task_uuid is None:
+        return False
+    if type(error) is ServiceError:  # of no known kind: it may have been said at any point
+        return True
     unsent = isinstance(error, ConnectionFailed) and not isinstance(error, ConnectionLost)
-    unsure = isinstance(error, TransportError | ProtocolError) and not unsent
-    return unsure and error.task_uuid is not None
+    return isinstance(error, TransportError | ProtocolError) and not unsent

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cutaway.cli.batch import Outcome
 from cutaway.cli.bill import dollars
+from cutaway.client.pictures import Submitted
 from cutaway.errors import CutawayError, OutputError
 from cutaway.progress import Progress
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from cutaway.cli.batch import Rules
     from cutaway.cli.outputs import Task
-    from cutaway.client import Client
+    from cutaway.client import Client, Source
     from cutaway.client.many import Removal
     from cutaway.cutout import Cutout
     from cutaway.progress import Step
@@ -30,14 +31,20 @@ class Cutouts:
         client: What removes them.
         rules: How.
         on_step: Told of every step, from the threads that work.
+        task_uuid: The task of the only picture, if it was submitted before.
     """
 
     def __init__(
-        self, client: Client, rules: Rules, on_step: Callable[[Step], None] | None = None
+        self,
+        client: Client,
+        rules: Rules,
+        on_step: Callable[[Step], None] | None = None,
+        task_uuid: str | None = None,
     ) -> None:
         self._client = client
         self._rules = rules
         self._on_step = on_step
+        self._task_uuid = task_uuid
 
     def start(self, tasks: Sequence[Task]) -> Generator[Removal[Outcome], None, None]:
         """See `Work`."""
@@ -50,12 +57,16 @@ class Cutouts:
                 self._on_step(step)
 
         return self._client.remove_many(
-            [task.input.source for task in tasks],
+            [self._source(task) for task in tasks],
             self._rules.options,
             jobs=self._rules.jobs,
             save=save,
             on_progress=show,
         )
+
+    def _source(self, task: Task) -> Source | Submitted:
+        source = task.input.source
+        return source if self._task_uuid is None else Submitted(source, self._task_uuid)
 
     def _written(self, task: Task, cutout: Cutout) -> Outcome:
         progress = Progress(self._on_step)

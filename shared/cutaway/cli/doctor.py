@@ -147,8 +147,8 @@ def _backend(settings: Settings, problems: list[CutawayError]) -> dict[str, Any]
         if not local:
             problems.append(error)
         return {**facts, "key": f"unknown: {error.why or error.what}"}
-    if not (found or local or endpoint.is_loopback):
-        problems.append(no_key(endpoint.account))
+    if not (found or local) and endpoint.account == RUNWARE:
+        problems.append(no_key())
     return {**facts, "key": f"found: {found.origin}" if found else "none"}
 
 

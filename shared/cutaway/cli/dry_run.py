@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from cutaway.backends.local import LocalBackend
 from cutaway.catalogue import size_text
-from cutaway.cli.answers import JOBS
 from cutaway.cli.batch import Outcome
 from cutaway.cli.bill import dollars
 from cutaway.client.many import Crew, Removal, removals
@@ -64,7 +63,7 @@ class RemotePlan:
         def note(index: int, prepared: Any) -> Outcome:  # noqa: ANN401  (a crew's work)
             return _planned(tasks[index], prepared)
 
-        return removals(tasks, Crew(self._rules.jobs or JOBS, prepare, note))
+        return removals(tasks, Crew(self._rules.jobs or self._client.usual_jobs, prepare, note))
 
     def _prepared(self, task: Task, stop: Cancellation) -> Prepared:
         source, options = task.input.source, self._rules.options

@@ -40,6 +40,9 @@ _ANSWER = {
 """The flags that ask for the service's own answer."""
 
 
+_TASK = {"task_uuid": "--task-uuid"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:
     """Each argument and flag by its name; None where the command line says nothing."""
@@ -71,6 +74,7 @@ class Flags:
     webhook_url: str | None
     upload_endpoint: str | None
     ttl: int | None
+    task_uuid: str | None
     recursive: bool
     jobs: int | None
     dry_run: bool
@@ -132,6 +136,7 @@ class Flags:
         if settings.backend == LOCAL:
             self._check_local()
         self._check_answer()
+        self._check_task()
         return settings
 
     @property
@@ -140,7 +145,7 @@ class Flags:
         return any(getattr(self, name) is not None for name in _ANSWER)
 
     def _check_local(self) -> None:
-        for name, flag in (_SERVICE | _ANSWER).items():
+        for name, flag in (_SERVICE | _ANSWER | _TASK).items():
             if name != "backend" and getattr(self, name) is not None:
                 raise click.UsageError(f"{flag} needs --backend runware, or a service's URL")
 
@@ -162,6 +167,14 @@ class Flags:
             raise click.UsageError("--upload-endpoint takes one picture, and there may be several")
         if self.ttl is not None and self.answer == "uuid":
             raise click.UsageError("--ttl is for the result's URL: it goes with --return url")
+
+    def _check_task(self) -> None:
+        if self.task_uuid is None:
+            return
+        if self.several:
+            raise click.UsageError("--task-uuid is one picture's, and there may be several")
+        if self.wants_answer or self.dry_run:
+            raise click.UsageError("with --task-uuid the result comes back, and nothing is sent")
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

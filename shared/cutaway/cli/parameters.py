@@ -32,9 +32,10 @@ class _Backend(click.ParamType[str]):
         from cutaway.errors import ConfigError
         from cutaway.runware.endpoint import Endpoint
 
+        if value.lower() in self._names:
+            return value.lower()
         try:
-            if value not in self._names:
-                Endpoint.parse(value)
+            Endpoint.parse(value)
         except ConfigError as error:
             self.fail(str(error), param, ctx)
         return value

@@ -133,6 +133,13 @@ _SECTIONS = {
     type=click.IntRange(min=60),
     help="How long the result's URL is to live.",
 )
+@click.option(
+    "--task-uuid",
+    metavar="UUID",
+    type=click.UUID,
+    callback=lambda _ctx, _param, value: value and str(value),
+    help="Take the result of a task that was given up, and send nothing.",
+)
 @click.option("--recursive", is_flag=True, help="Look into the folders below a folder too.")
 @click.option(
     "--jobs",

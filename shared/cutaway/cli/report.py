@@ -24,8 +24,13 @@ class Report(Protocol):
     def tell(self, outcome: Outcome) -> None:
         """Tell what became of one picture."""
 
-    def close(self, *, early: bool = False) -> None:
-        """Sum up; `early` if the run is broken off."""
+    def close(self, *, early: bool = False, under_way: int = 0) -> None:
+        """Sum up.
+
+        Args:
+            early: Whether the run is broken off.
+            under_way: How many pictures may then be with a service that bills them, at most.
+        """
 
 
 class JsonReport:
@@ -52,7 +57,7 @@ class JsonReport:
             told["error"] = error_facts(outcome.error)
         tell_json(told, err=self._err)
 
-    def close(self, *, early: bool = False) -> None:
+    def close(self, *, early: bool = False, under_way: int = 0) -> None:
         """Sum up: the objects say it all."""
 
 
@@ -88,9 +93,10 @@ class LineReport:
             self._bar.echo(f"{outcome.task.input.shown}{line}", err=self._err)
             self._warn(outcome)
 
-    def close(self, *, early: bool = False) -> None:
+    def close(self, *, early: bool = False, under_way: int = 0) -> None:
         """Sum up, if there were several or money was spent; only for the money if it is early."""
-        costs = self._bill.parts("would cost" if self._told["planned"] else "cost")
+        open_ones = min(under_way, self._count - self._told.total())
+        costs = self._bill.parts("would cost" if self._told["planned"] else "cost", open_ones)
         wanted = costs or (self._count > 1 and not early)
         if self._quiet or not wanted:
             return

@@ -73,7 +73,9 @@ def run(flags: Flags) -> bool:
         raise
     with Client(settings, weights=flags.weights) as client:
         work = _work(flags, client, rules, asked, bar if len(tasks) == 1 else None)
-        return _done(work, rules, tasks, report, bar)
+        paid = settings.backend != LOCAL and not flags.dry_run
+        at_stake = (flags.jobs or client.usual_jobs) if paid else 0
+        return _done(Batch(work, rules), tasks, report, bar, at_stake)
 
 
 def _tasks(flags: Flags, place: Place, options: RemovalOptions) -> list[Task]:
@@ -142,20 +144,20 @@ def _work(
         if bar:
             bar.tell(step.share, step.stage)
 
-    return Cutouts(client, rules, show)
+    return Cutouts(client, rules, show, flags.task_uuid)
 
 
-def _done(work: Work, rules: Rules, tasks: Sequence[Task], report: Report, bar: Bar) -> bool:
+def _done(batch: Batch, tasks: Sequence[Task], report: Report, bar: Bar, at_stake: int) -> bool:
     failed = False
     # The bar is the inner one: the terminal is in order again before a stop may end the process.
-    with Batch(work, rules) as batch, bar:
+    with batch, bar:
         try:
             for outcome in batch.outcomes(tasks):
                 told = outcome if outcome.data is None else _to_stdout(outcome, outcome.data)
                 report.tell(told)
                 failed |= told.status == "failed"
         except KeyboardInterrupt:
-            report.close(early=True)
+            report.close(early=True, under_way=at_stake)
             raise
         report.close()
     return failed

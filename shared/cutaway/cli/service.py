@@ -36,14 +36,14 @@ def with_key(settings: Settings, *, needed: bool) -> Settings:
     if key is not None:
         return settings.model_copy(update={"runware_api_key": SecretStr(key)})
     if needed and account == RUNWARE:
-        raise no_key(account)
+        raise no_key()
     return settings
 
 
-def no_key(account: str) -> AuthError:
-    """The error for a service without its key."""
+def no_key() -> AuthError:
+    """The error for Runware without its key; another service may need none."""
     return AuthError(
-        f"there is no key of {account}",
+        f"there is no key of {RUNWARE}",
         f"neither {VARIABLE}, the config file nor the system keyring has one",
         f"Get one at {KEYS_PAGE}, then run: cutaway login",
     )

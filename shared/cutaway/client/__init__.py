@@ -3,7 +3,7 @@
 from cutaway.client.asynchronous import AsyncClient
 from cutaway.client.many import Removal
 from cutaway.client.models import ModelFacts
-from cutaway.client.pictures import read_image
+from cutaway.client.pictures import Submitted, read_image
 from cutaway.client.synchronous import Client, Source, remove_background
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "ModelFacts",
     "Removal",
     "Source",
+    "Submitted",
     "read_image",
     "remove_background",
 ]

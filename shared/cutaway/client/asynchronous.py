@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cutaway.backends.runware import Prepared
     from cutaway.client.many import Removal
     from cutaway.client.models import ModelFacts
+    from cutaway.client.pictures import Submitted
     from cutaway.client.remote import AsyncRemoteTasks
     from cutaway.client.synchronous import IndexedProgress, Save, Source
     from cutaway.cutout import Cutout
@@ -65,7 +66,7 @@ class AsyncClient:
 
     async def remove_background(
         self,
-        source: Source,
+        source: Source | Submitted,
         options: RemovalOptions | None = None,
         *,
         on_progress: ProgressCallback | None = None,
@@ -95,7 +96,7 @@ class AsyncClient:
     @overload
     def remove_many(
         self,
-        sources: Iterable[Source] | AsyncIterable[Source],
+        sources: Iterable[Source | Submitted] | AsyncIterable[Source | Submitted],
         options: RemovalOptions | None = None,
         *,
         jobs: int | None = None,
@@ -108,7 +109,7 @@ class AsyncClient:
     @overload
     def remove_many(
         self,
-        sources: Iterable[Source] | AsyncIterable[Source],
+        sources: Iterable[Source | Submitted] | AsyncIterable[Source | Submitted],
         options: RemovalOptions | None = None,
         *,
         jobs: int | None = None,
@@ -120,7 +121,7 @@ class AsyncClient:
 
     def remove_many(
         self,
-        sources: Iterable[Source] | AsyncIterable[Source],
+        sources: Iterable[Source | Submitted] | AsyncIterable[Source | Submitted],
         options: RemovalOptions | None = None,
         *,
         jobs: int | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,23 @@ if TYPE_CHECKING:
     from cutaway.settings import Limits
     from cutaway.sources import Loaded
 
-__all__ = ["open_picture", "read_image"]
+__all__ = ["Submitted", "open_picture", "read_image"]
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A picture that was sent to a service before, and its task there.
+
+    With it for a source, a removal takes the result of that task, and sends nothing again: for a
+    removal that was given up while the task went on, and may be billed.
+
+    Attributes:
+        source: The picture, as it was given then.
+        task_uuid: The task, as the error told it.
+    """
+
+    source: Source = field(repr=False)
+    task_uuid: str
 
 
 def open_picture(

@@ -14,7 +14,7 @@ from cutaway.backends.local import LocalBackend
 from cutaway.client.finishing import finish
 from cutaway.client.many import Crew, removals, work_of
 from cutaway.client.models import model_facts
-from cutaway.client.pictures import open_picture
+from cutaway.client.pictures import Submitted, open_picture
 from cutaway.errors import ConfigError, OptionError
 from cutaway.options import RemovalOptions
 from cutaway.progress import Progress
@@ -106,7 +106,7 @@ class Client:
 
     def remove_background(
         self,
-        source: Source,
+        source: Source | Submitted,
         options: RemovalOptions | None = None,
         *,
         on_progress: ProgressCallback | None = None,
@@ -120,7 +120,8 @@ class Client:
                 or base64 text. Arrays: (height, width) grey, or with 1 (grey), 2 (grey and
                 alpha), 3 (RGB) or 4 (RGBA) channels; uint8, uint16, bool, or float 0..1.
                 With a remote backend also the UUID of a picture that the service has stored: then
-                the result has the service's own pixels, and says so in its warnings.
+                the result has the service's own pixels, and says so in its warnings. A `Submitted`
+                takes the result of a remote task that was given up.
             options: What to do; see `RemovalOptions`.
             on_progress: Called with each `Step`, from the thread that works.
             cancellation: Cancel it from any thread to stop the work.
@@ -131,17 +132,23 @@ class Client:
         """
         chosen = (options or RemovalOptions()).but(choices)
         progress = Progress(on_progress, cancellation)
-        if self._remote and (uuid := _stored_uuid(source)):
-            return _removed_there(self._remote, uuid, chosen, progress)
-        pixels, original, name = self._open(source, progress)
-        finding = self._backend.find_subject(pixels, chosen, progress, original)
+        earlier = source if isinstance(source, Submitted) else None
+        picture = source.source if isinstance(source, Submitted) else source
+        service = self._remote if earlier is None else self._service()
+        if service and (uuid := _stored_uuid(picture)):
+            return _removed_there(service, uuid, chosen, progress, earlier)
+        pixels, original, name = self._open(picture, progress)
+        if service and earlier:
+            finding = service.take_up(earlier.task_uuid, pixels, chosen, progress)
+        else:
+            finding = self._backend.find_subject(pixels, chosen, progress, original)
         del original
         return finish(pixels, finding, chosen, progress, backend=self._backend.name, name=name)
 
     @overload
     def remove_many(
         self,
-        sources: Iterable[Source],
+        sources: Iterable[Source | Submitted],
         options: RemovalOptions | None = None,
         *,
         jobs: int | None = None,
@@ -154,7 +161,7 @@ class Client:
     @overload
     def remove_many(
         self,
-        sources: Iterable[Source],
+        sources: Iterable[Source | Submitted],
         options: RemovalOptions | None = None,
         *,
         jobs: int | None = None,
@@ -166,7 +173,7 @@ class Client:
 
     def remove_many(
         self,
-        sources: Iterable[Source],
+        sources: Iterable[Source | Submitted],
         options: RemovalOptions | None = None,
         *,
         jobs: int | None = None,
@@ -271,7 +278,7 @@ class Client:
 
 
 def remove_background(
-    source: Source,
+    source: Source | Submitted,
     options: RemovalOptions | None = None,
     *,
     backend: str | None = None,
@@ -302,10 +309,15 @@ def _stored_uuid(source: Source) -> str | None:
 
 
 def _removed_there(
-    service: RunwareBackend, uuid: str, options: RemovalOptions, progress: Progress
+    service: RunwareBackend,
+    uuid: str,
+    options: RemovalOptions,
+    progress: Progress,
+    earlier: Submitted | None,
 ) -> Cutout:
     """The service's own pixels as a cutout."""
-    stored = service.stored_picture(uuid, options, progress)
+    task_uuid = earlier.task_uuid if earlier else None
+    stored = service.stored_picture(uuid, options, progress, task_uuid)
     cutout = finish(
         stored.pixels, stored.finding, stored.left, progress, backend=service.name, name=None
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack, cast
@@ -117,9 +118,10 @@ class RunwareBase:
             self._endpoint.check_key(allow_private_network=allow_private_network)
         self._dialect = Dialect(choice(*Dialect)("dialect", dialect))
         self._max_cost = max_cost
-        self._pace = pace
         self._allow_private_network = allow_private_network
-        self._wire = Wire(self._transport, pace)
+        self._wire = Wire(partial(_transport, self._endpoint, self._credential, pace), pace)
+        # The wire's thread would go on without a client that nobody closed.
+        weakref.finalize(self, self._wire.end).atexit = False
         self._uploads = Uploads()
 
     def encode(
@@ -223,14 +225,15 @@ class RunwareBase:
                 f"{KEY_VARIABLE}",
             )
 
-    def _transport(self) -> Transport:
-        if self._endpoint.kind == "http":
-            from cutaway.runware.http_transport import HttpTransport
 
-            return HttpTransport(self._endpoint, self._credential)
-        from cutaway.runware.websocket_transport import WebSocketTransport
+def _transport(endpoint: Endpoint, credential: Credential | None, pace: Pace) -> Transport:
+    if endpoint.kind == "http":
+        from cutaway.runware.http_transport import HttpTransport
 
-        return WebSocketTransport(self._endpoint, self._credential, self._pace)
+        return HttpTransport(endpoint, credential)
+    from cutaway.runware.websocket_transport import WebSocketTransport
+
+    return WebSocketTransport(endpoint, credential, pace)
 
 
 _NO_UUID = "00000000-0000-4000-8000-000000000000"

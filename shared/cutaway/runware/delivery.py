@@ -39,7 +39,7 @@ from cutaway.runware.replies import Complaint, Reply, Result
 from cutaway.runware.retries import Pace, may_retry, poll_delay, retry_delay
 from cutaway.runware.tasks import poll
 
-__all__ = ["Life", "Pause", "Send", "Until", "await_result", "deliver"]
+__all__ = ["Life", "Pause", "Send", "Until", "afterwards", "await_result", "deliver"]
 
 _TAKEN = "conflicttaskuuid"
 _UNKNOWN = frozenset({"tasknotfound", "taskfailedornotfound"})
@@ -398,17 +398,21 @@ class _TaskLife:
             "the service has it, but gave no result"
             if self._known
             else "it isn't known whether the service has it",
-            f"{self._afterwards}; a longer timeout waits longer",
+            f"{afterwards(self.uuid)}; a longer timeout waits longer",
         )
 
     def _left_open(self, error: CutawayError) -> CutawayError:
         """An error that ends the waiting, not the task: tell so."""
-        error.next_step = f"{error.next_step.rstrip('.')}. {self._afterwards}"
+        error.next_step = f"{error.next_step.rstrip('.')}. {afterwards(self.uuid)}"
         return error
 
-    @property
-    def _afterwards(self) -> str:
-        return f"The task may still finish and be billed: wait_for({self.uuid!r}) asks for it"
+
+def afterwards(task_uuid: str) -> str:
+    """Tell how to come by the result of a task that no one waits for any more."""
+    return (
+        f"The task may still finish and be billed: wait_for({task_uuid!r}) asks for it, and "
+        f"cutaway remove --task-uuid {task_uuid} takes its result"
+    )
 
 
 def _read(reply: Reply | None, task_uuid: str) -> _Word:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from cutaway.errors import ConnectionLost, ProtocolError, TimedOut
-from cutaway.runware.replies import parse
+from cutaway.runware.replies import concealed, parse
 from cutaway.runware.retries import read_hints
 from cutaway.runware.transport import CONNECT_SECONDS, LARGEST_ANSWER, USER_AGENT, body_of
 from cutaway.runware.trust import (
@@ -90,7 +90,9 @@ class HttpTransport:
             why = str(error) or type(error).__name__
             raise self._interrupted(course, ConnectionLost, why) from error
         content_type = response.headers.get("content-type")
-        reply = parse(answer, status=response.status_code, content_type=content_type)
+        key = self._credential.reveal() if self._credential else None
+        said = concealed(answer, key)
+        reply = parse(said, status=response.status_code, content_type=content_type)
         hints = read_hints(response.headers, datetime.now(UTC))
         return replace(reply, retry_after=hints.retry_after, should_retry=hints.should_retry)
 

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from reprlib import Repr
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from cutaway.errors import ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Complaint", "Reply", "Result", "excerpt", "parse"]
+__all__ = ["Complaint", "Reply", "Result", "concealed", "excerpt", "parse"]
 
 _MEDIA = ("image", "media", "video")
 """What the names of a result's fields begin with: `imageURL`, `mediaURL` and so on."""
@@ -37,6 +37,8 @@ _FAILED = 400
 
 _SHOWN = 120
 """Characters of a value that a repr shows."""
+
+_CONCEALED = "[key]"
 
 _BRIEF = Repr()
 _BRIEF.maxstring = _BRIEF.maxlong = _BRIEF.maxother = _SHOWN
@@ -212,6 +214,19 @@ def parse(
     if fault is not None:
         raise _unreadable(fault, body, status, content_type) from fault
     return reply
+
+
+@overload
+def concealed(text: bytes, secret: str | None) -> bytes: ...
+@overload
+def concealed(text: str, secret: str | None) -> str: ...
+def concealed(text: bytes | str, secret: str | None) -> bytes | str:
+    """A text from elsewhere without the key, which a service may tell back in what it says."""
+    if not secret:
+        return text
+    if isinstance(text, bytes):
+        return text.replace(secret.encode(), _CONCEALED.encode())
+    return text.replace(secret, _CONCEALED)
 
 
 def excerpt(text: bytes | str, limit: int = 160) -> str:

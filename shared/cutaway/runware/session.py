@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from cutaway.errors import AuthError, ProtocolError, ServiceError
 from cutaway.runware.failures import error_for
-from cutaway.runware.replies import Complaint, Reply, parse
+from cutaway.runware.replies import Complaint, Reply, concealed, parse
 from cutaway.runware.tasks import authentication
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class Session:
     def feed(self, frame: str | bytes) -> tuple[Event, ...]:
         """What a frame means, text or UTF-8 bytes; nothing where it concerns no one here."""
         try:
-            reply = parse(frame)
+            reply = parse(concealed(frame, self._key))
         except ProtocolError as error:
             return (Broken(error),)
         return tuple(self._events(reply))

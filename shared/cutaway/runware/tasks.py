@@ -240,10 +240,10 @@ def price(task: RemovalTask, model: RemoteModel) -> Decimal | None:
     """What the task will cost, in US dollars; None where no one can say.
 
     Alpha matting done by the service costs more than the model's price, by an amount that Runware
-    doesn't publish.
+    doesn't publish; and of what is in `extra` nothing is known.
     """
     matting = task.settings is not None and task.settings.alpha_matting
-    return None if matting else model.price
+    return None if matting or task.extra else model.price
 
 
 def check_cost(task: RemovalTask, model: RemoteModel, max_cost: Decimal | None) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cutaway.errors import Cancelled
 from cutaway.progress import Cancellation
+from cutaway.runware.delivery import afterwards
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,7 @@ def _cancelled(task_uuid: str | None) -> Cancelled:
         return Cancelled("the upload was cancelled", next_step="Start it again if you need it")
     error = Cancelled(
         f"the task {task_uuid} was cancelled",
-        next_step=f"It may still finish and be billed: wait_for({task_uuid!r}) asks for it",
+        next_step=afterwards(task_uuid),
     )
     error.task_uuid = task_uuid
     return error

@@ -18,7 +18,7 @@ from cutaway.errors import (
     ServiceError,
     TimedOut,
 )
-from cutaway.runware.replies import excerpt
+from cutaway.runware.replies import concealed, excerpt
 from cutaway.runware.retries import retry_delay
 from cutaway.runware.session import (
     Authenticated,
@@ -77,7 +77,8 @@ class WebSocketTransport:
         self._endpoint = endpoint
         self._plan = plan or Plan(tls_context() if endpoint.is_secure else None)
         self._pace = pace
-        self._session = Session(credential.reveal() if credential else None)
+        self._key = credential.reveal() if credential else None
+        self._session = Session(self._key)
         self._line: Line | None = None
         self._parted = 0.0
         self._failures = 0
@@ -266,7 +267,7 @@ class WebSocketTransport:
             self._settle(task_uuid, make)
 
     def _broken(self, line: Line) -> CutawayError:
-        origin, said = self._endpoint.origin, excerpt(line.reason)
+        origin, said = self._endpoint.origin, excerpt(concealed(line.reason, self._key))
         why = f"code {line.code}{': ' if said else ''}{said}"
         if is_recoverable(line.code):
             return ConnectionLost(f"the connection to {origin} broke", why, "Try again later")

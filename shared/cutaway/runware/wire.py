@@ -111,12 +111,16 @@ class Wire:
 
     def close(self) -> None:
         """Cancel what is under way, close every connection, and end the thread; once or more."""
+        self.end()
+        if self._thread is not None:
+            self._thread.join()
+
+    def end(self) -> None:
+        """Do as `close` does, without waiting for it."""
         with self._lock:
             if self._thread is not None and not self._is_closed:
                 self._runner.get_loop().call_soon_threadsafe(self._ending.set)
             self._is_closed = True
-        if self._thread is not None:
-            self._thread.join()
 
     def _schedule(self, work: Work[T]) -> Future[T]:
         loop = self._runner.get_loop()

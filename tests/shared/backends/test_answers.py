@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cutaway.errors import CutawayError, DownloadRefused, ProtocolError
+from cutaway.errors import ConnectionLost, CutawayError, DownloadRefused, ProtocolError
 from tests.fakes.picture_server import PictureServer, body
-from tests.fakes.runware_faults import Answer
+from tests.fakes.runware_faults import Answer, Drop
 from tests.fakes.runware_service import RunwareService
 from tests.pictures import as_file, ellipse, overlap, portrait
 from tests.shared.backends.serving import answering, base64_text, remote, removals, saying
@@ -110,6 +110,17 @@ def test_a_result_that_is_not_where_it_should_be_is_no_fault_of_the_picture() ->
         task = removals(service)[-1]["taskUUID"]
     assert caught.value.task_uuid == task
     assert task in caught.value.next_step
+
+
+def test_a_download_that_breaks_off_tells_that_the_task_was_billed() -> None:
+    with RunwareService() as service, remote(service) as client:
+        service.fault_for = saying(imageURL=f"{service.origin}/results/none.png")
+        service.download_faults.append(Drop())
+        with pytest.raises(ConnectionLost) as caught:
+            client.remove_background(FILE)
+        task = removals(service)[-1]["taskUUID"]
+    assert caught.value.task_uuid == task
+    assert f"billed: ask for it again by its task, {task}" in caught.value.next_step
 
 
 def test_a_result_on_another_private_address_is_not_fetched() -> None:

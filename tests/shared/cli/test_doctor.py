@@ -149,10 +149,12 @@ def test_a_service_without_its_key_is_a_problem_that_says_how_to_get_one(
     assert "cutaway login" in problem["next"]
 
 
-def test_a_service_on_this_machine_may_need_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUTAWAY_BACKEND", "http://127.0.0.1:9/v1")
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:9", "https://gpu.example.com"])
+def test_another_service_may_need_no_key(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    monkeypatch.setenv("CUTAWAY_BACKEND", f"{origin}/v1")
     facts = diagnosis()
-    assert facts["backend"] == {"name": "http://127.0.0.1:9", "url": "http://127.0.0.1:9/v1"}
+    assert facts["backend"] == {"name": origin, "url": f"{origin}/v1"}
+    assert facts["key"] == "none"
 
 
 def test_a_keyring_that_fails_is_a_problem_only_where_its_key_is_needed(

@@ -75,7 +75,7 @@ def test_an_own_answers_parameters_are_in_the_message(remote: Command) -> None:
 @pytest.mark.usefixtures("album")
 def test_a_picture_that_is_named_stands_in_the_message_by_its_name(remote: Command) -> None:
     uuid = "c43efb44-a76e-4781-8781-542726b2ad84"
-    url = "https://example.com/photo.jpg"
+    url = "https://93.184.215.14/photo.jpg"
     done = remote("remove", uuid, url, "--return", "uuid", "--dry-run", "--json")
     images = {line["message"]["inputs"]["image"] for line in json_lines(done.stdout)}
     assert images == {uuid, url}
@@ -109,8 +109,20 @@ def test_what_would_be_refused_is_refused(remote: Command) -> None:
     assert "its price is $0.0006, the limit $0.0001" in done.stderr
 
 
-def test_no_key_is_needed(photo: Path) -> None:
-    done = cli("remove", photo, "--backend", "runware", "--dry-run")
+def test_a_url_that_the_service_could_not_reach_is_refused_as_it_would_be(
+    service: RunwareService, remote: Command
+) -> None:
+    flags = (f"{service.origin}/photo.jpg", "--return", "url", "--dry-run")
+    done = remote("remove", *flags)
+    assert done.exit_code == 1
+    assert "which is not a public address" in done.stderr
+    assert remote("remove", *flags, "--allow-private-network").exit_code == 0
+    assert service.connections == 0
+
+
+@pytest.mark.parametrize("name", ["runware", "RunWare"])
+def test_no_key_is_needed(photo: Path, name: str) -> None:
+    done = cli("remove", photo, "--backend", name, "--dry-run")
     assert done.exit_code == 0
     assert "to https://api.runware.ai/v1, $0.0006" in done.stdout
 

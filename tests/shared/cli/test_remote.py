@@ -12,12 +12,13 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.fakes.runware_faults import PATIENCE, Fault, Hold, Refuse
+from tests.fakes.runware_faults import PATIENCE, Close, Fault, Hold, Refuse
 from tests.pictures import as_file, ellipse, overlap, portrait
 from tests.shared.cli.running import Command, cli, json_lines, process, process_command
 
@@ -151,7 +152,8 @@ def test_a_run_that_is_interrupted_stops_at_once_and_the_next_one_does_the_rest(
         os.killpg(running.pid, ctrl_c)
         _, told = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130
-    assert told == b"cutaway: 1 done, cost $0.0006\n\ncutaway: interrupted\n"
+    bill = b"cutaway: 1 done, cost $0.0006, up to 1 under way may be billed too\n"
+    assert told == bill + b"\ncutaway: interrupted\n"
     assert len(list(album.glob("*-cutout.png"))) == 1
     assert not list(album.glob(".*"))
     done = process("remove", album)
@@ -193,6 +195,36 @@ def test_the_rest_of_a_folder_is_done_and_paid_where_one_fails(
     assert done.stderr.endswith("cutaway: 3 done, 1 failed, cost $0.0018\n")
 
 
+def test_the_result_of_a_task_that_was_given_up_is_taken_and_nothing_sent_again(
+    photo: Path, service: RunwareService, remote: Command
+) -> None:
+    service.faults.append(Hold())
+    given_up = remote("remove", photo, "--timeout", "0.2", "--json")
+    (uuid,) = (error["task_uuid"] for error in [json_lines(given_up.stdout)[0]["error"]])
+    done = remote("remove", photo, "--task-uuid", uuid, "--json")
+    assert done.exit_code == 0, done.output
+    assert json_lines(done.stdout)[0]["task_uuid"] == uuid
+    assert photo.with_name("photo-cutout.png").exists()
+    assert list(service.billed) == [uuid]
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (["other.jpg"], "one picture's"),
+        (["--return", "url"], "nothing is sent"),
+        (["--dry-run"], "nothing is sent"),
+        (["--backend", "local"], "--task-uuid needs --backend"),
+    ],
+)
+def test_an_earlier_task_is_taken_up_for_one_picture_that_comes_back(
+    photo: Path, remote: Command, more: list[str], why: str
+) -> None:
+    done = remote("remove", photo, *more, "--task-uuid", str(uuid4()))
+    assert done.exit_code == 2
+    assert why in done.stderr
+
+
 def test_a_task_that_is_out_of_time_may_still_be_billed_and_says_so(
     photo: Path, service: RunwareService, remote: Command
 ) -> None:
@@ -202,6 +234,19 @@ def test_a_task_that_is_out_of_time_may_still_be_billed_and_says_so(
     assert "cutaway: 1 failed, 1 of the failed may be billed too" in done.stderr
     (task_uuid,) = service.billed
     assert task_uuid in done.stderr
+
+
+@pytest.mark.parametrize(
+    "fault", [Close(4000, accepted=True), Refuse(200, "somethingNew", accepted=True)]
+)
+def test_a_task_that_was_left_at_an_unknown_word_may_still_be_billed(
+    photo: Path, service: RunwareService, remote: Command, fault: Fault
+) -> None:
+    service.faults.append(fault)
+    done = remote("remove", photo, "--transport", "websocket")
+    assert done.exit_code == 1
+    assert len(service.billed) == 1
+    assert done.stderr.endswith("cutaway: 1 failed, 1 of the failed may be billed too\n")
 
 
 def test_a_result_that_cannot_be_written_was_paid_for_and_can_be_asked_for(

@@ -37,6 +37,8 @@ TROUBLE = [
     Refuse(503),
     Refuse(401, "invalidApiKey", named=False),
     Answer(b"<html>Bad gateway</html>", 502, "text/html"),
+    Refuse(400, "invalidKind", f"you sent Bearer {KEY}"),
+    Answer(f"<html>{KEY}</html>".encode(), 400, "text/html"),
 ]
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tests.fakes.runware_service import RunwareService
 
 PICTURE = picture()
+PATIENCE = 30.0
 POSIX = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="sends a signal to a thread")
 
 
@@ -262,3 +263,13 @@ def test_a_loop_that_is_closed_is_told_nothing(
     assert not forgotten.done()
     del forgotten
     gc.collect()
+
+
+def test_a_client_that_no_one_closed_ends_with_the_last_who_knows_it(url, service):
+    client = Runware(service.key, url=url, pace=FAST)
+    client.submit(PICTURE)
+    (thread,) = [one for one in threading.enumerate() if one.name == "cutaway-wire"]
+    del client
+    gc.collect()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()

@@ -224,6 +224,10 @@ def test_the_price_is_the_models_unless_the_service_is_to_do_the_matting():
     assert price(a_task(alpha_matting=True), COD) is None
 
 
+def test_what_is_not_known_here_may_cost_anything():
+    assert price(a_task(extra={"numberResults": 50}), COD) is None
+
+
 def test_a_task_may_cost_as_much_as_allowed_and_no_more():
     check_cost(a_task(), COD, None)
     check_cost(a_task(), REMBG, None)
