@@ -313,9 +313,12 @@ def test_the_result_of_a_task_that_was_given_up_is_taken_later_and_billed_once(
 ) -> None:
     with remote(service) as client:
         picture = FILE if given == "a file" else client.runware.upload(FILE)
-        service.fault_for = lambda _: Hold()
-        with remote(service, timeout=0.2) as hasty, pytest.raises(TimedOut) as caught:
+        hold = Hold()
+        service.fault_for = lambda _: hold
+        hurried = settings_for(service, timeout=0.2)
+        with Client(hurried) as hasty, pytest.raises(TimedOut) as caught:
             hasty.remove_background(picture)
+        hold.release.set()
         service.fault_for = lambda _: None
         uuid = caught.value.task_uuid or ""
         assert f"--task-uuid {uuid}" in caught.value.next_step

@@ -198,8 +198,10 @@ def test_the_rest_of_a_folder_is_done_and_paid_where_one_fails(
 def test_the_result_of_a_task_that_was_given_up_is_taken_and_nothing_sent_again(
     photo: Path, service: RunwareService, remote: Command
 ) -> None:
-    service.faults.append(Hold())
+    hold = Hold()
+    service.faults.append(hold)
     given_up = remote("remove", photo, "--timeout", "0.2", "--json")
+    hold.release.set()
     (uuid,) = (error["task_uuid"] for error in [json_lines(given_up.stdout)[0]["error"]])
     done = remote("remove", photo, "--task-uuid", uuid, "--json")
     assert done.exit_code == 0, done.output
