@@ -1,0 +1,1 @@
+"""What the protocol's conformance suite wants to find on a server, added to ours."""
