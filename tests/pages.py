@@ -15,6 +15,7 @@ PAGES = (
     "docs/library.md",
     "docs/models.md",
     "docs/runware.md",
+    "docs/agents.md",
 )
 """Those that tell how to use Cutaway."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+import anyio
 import click
 import numpy as np
 import pytest
@@ -24,8 +26,12 @@ from cutaway.cli.remove import command as remove
 from cutaway.cli.sections import SectionedCommand
 from cutaway.options import RemovalOptions
 from cutaway.settings import Settings
+from cutaway_mcp.command import parser as mcp_parser
+from cutaway_mcp.facts import CutoutFacts
 from tests.conftest import ROOT
 from tests.fakes.runware_service import RunwareService
+from tests.mcp_server.offers import offered
+from tests.mcp_server.test_budgets import CATALOGUE, PICTURE, RESULT, TOOLS
 from tests.pages import PAGES, Block, anchors, blocks, links, section, table
 from tests.pictures import as_file, overlap, portrait
 
@@ -41,15 +47,31 @@ CI = ROOT / ".ci" / "run"
 ALL_BLOCKS = [block for page in PAGES for block in blocks(page)]
 PYTHON = [block for block in ALL_BLOCKS if block.language == "python"]
 BASH = [block for block in ALL_BLOCKS if block.language == "bash" and block.run]
+CONFIGS = [block for block in ALL_BLOCKS if block.language in {"json", "toml"}]
+COMMANDS = [
+    shlex.split(line)
+    for block in ALL_BLOCKS
+    if block.language == "bash"
+    for line in block.body.splitlines()
+    if "cutaway-mcp " in line
+]
+"""The lines that start the MCP server, or have a client start it, run or not."""
 
 NOT_RUN = [
     ("README.md", "python3 -m venv .venv && .venv/bin/pip install"),  # .ci/run runs these two
     ("README.md", "python3 -m venv .venv && .venv/bin/pip install"),
     ("README.md", "cutaway models pull u2netp"),
+    ("README.md", "claude mcp add"),
+    ("README.md", "uvx --from cutaway"),
     ("docs/command-line.md", "cutaway remove https://example.com/photo.jpg"),
     ("docs/command-line.md", "cutaway models pull birefnet-general-lite"),
+    ("docs/agents.md", "uvx --from cutaway cutaway-mcp --version"),
+    ("docs/agents.md", "uvx --from cutaway cutaway models pull u2netp"),
+    ("docs/agents.md", "claude mcp add"),
+    ("docs/agents.md", "cutaway-mcp --http --port 8000"),
+    ("docs/agents.md", "cutaway-mcp --http --host 0.0.0.0"),
 ]
-"""What installs, or asks the network: the page, and how the block begins."""
+"""What installs, asks the network, or serves until it is stopped: the page, and how it begins."""
 
 
 @pytest.fixture
@@ -133,7 +155,37 @@ def test_only_what_needs_a_network_or_installs_is_not_run() -> None:
     for block, (page, beginning) in zip(skipped, NOT_RUN, strict=True):
         assert block.page == page
         assert block.body.startswith(beginning)
-    assert {block.language for block in ALL_BLOCKS} == {"python", "bash"}
+    assert {block.language for block in ALL_BLOCKS} == {"python", "bash", "json", "toml"}
+
+
+@pytest.mark.parametrize("block", CONFIGS, ids=str)
+def test_a_clients_configuration_starts_the_server_with_arguments_it_takes(block: Block) -> None:
+    whole = json.loads(block.body) if block.language == "json" else tomllib.loads(block.body)
+    ((key, servers),) = whole.items()
+    assert key in {"mcpServers", "servers", "mcp_servers"}
+    ((name, server),) = servers.items()
+    assert (name, server.pop("command")) == ("cutaway", "uvx")
+    assert_starts_the_server(["uvx", *server.pop("args")])
+    assert server == ({"type": "stdio"} if key == "servers" else {})
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_line_that_starts_the_server_has_arguments_it_takes(command: list[str]) -> None:
+    client, dashes, started = " ".join(command).rpartition(" -- ")
+    assert (client, dashes) in {("", ""), ("claude mcp add cutaway", " -- ")}
+    assert_starts_the_server(shlex.split(started.partition(" <")[0]))
+
+
+def assert_starts_the_server(command: list[str]) -> None:
+    """That a command is one of ours, and its arguments are too."""
+    if command[0] == "uvx":
+        assert command[1] == "--from"
+        command = command[3:]
+    program, *arguments = command
+    assert (SCRIPTS / program).exists()
+    assert program == "cutaway-mcp"
+    if not set(arguments) & {"--help", "--version"}:
+        mcp_parser().parse_args(arguments)
 
 
 @pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md", "CHANGELOG.md"])
@@ -246,6 +298,60 @@ def own_settings(model: RemoteModel) -> str:
         return "videos only, so refused"
     mask = ["mask settings"] if model.settings else []
     return ", ".join(mask + ([f"`{model.provider}`"] if model.provider else []))
+
+
+@pytest.mark.parametrize(
+    ("page", "heading"), [("README.md", "## For AI agents"), ("docs/agents.md", "## The tools")]
+)
+def test_the_tools_are_those_that_the_server_offers(page: str, heading: str) -> None:
+    expected = [
+        [
+            f"`{tool['name']}`",
+            f"{tool['description'].partition('. ')[0]}.",
+            "only reads" if tool["annotations"]["readOnlyHint"] else "writes",
+        ]
+        for tool in anyio.run(offered)
+    ]
+    assert table(page, heading) == expected
+
+
+def test_the_facts_of_a_result_are_all_told() -> None:
+    facts = re.findall(
+        r"^\| `(\w+)` \| [^|]+ \|$", section("docs/agents.md", "## The tools"), re.MULTILINE
+    )
+    assert facts == list(CutoutFacts.model_fields)
+
+
+def test_the_arguments_of_the_server_are_those_of_its_help() -> None:
+    rows = table("docs/agents.md", "## What the operator allows")
+    options = [
+        option
+        for option in mcp_parser()._actions  # noqa: SLF001  (argparse tells them nowhere else)
+        if option.dest not in {"help", "version"}
+    ]
+    assert [row[1] for row in rows] == [option.help for option in options]
+    for (shown, _), option in zip(rows, options, strict=True):
+        flag, _, value = shown.strip("`").partition(" ")
+        assert [flag] == option.option_strings
+        assert bool(value) == (option.nargs != 0)
+
+
+def test_the_budgets_are_those_that_the_tests_keep() -> None:
+    told = section("docs/agents.md", "## What it costs an agent")
+    numbers = [
+        int(number.replace(",", "")) for number in re.findall(r"[\d,]*\d(?= tokens|,)", told)
+    ]
+    assert numbers == [TOOLS, RESULT, CATALOGUE, PICTURE]
+
+
+def test_the_modules_of_the_server_are_all_told() -> None:
+    told = [
+        name
+        for row in table("CONTRIBUTING.md", "### The MCP server")
+        for name in re.findall(r"\w+", row[0])
+    ]
+    files = (ROOT / "mcp_server" / "cutaway_mcp").glob("*.py")
+    assert sorted(told) == sorted(path.stem for path in files if not path.stem.startswith("__"))
 
 
 def test_a_settings_values_are_all_told() -> None:
