@@ -33,6 +33,7 @@ from tests.shared.backends.serving import (
     base64_text,
     remote,
     removals,
+    saying,
     sent,
     sent_picture,
     settings_for,
@@ -337,6 +338,15 @@ def test_a_task_that_the_service_never_had_is_not_found_and_nothing_is_sent(
     with remote(service) as client, pytest.raises(NotFound):
         client.remove_background(Submitted(FILE, str(uuid4())))
     assert not removals(service)
+
+
+def test_a_cost_above_the_limit_that_no_price_foretold_is_told(service: RunwareService) -> None:
+    cutout = base64_text(as_file(np.full((480, 640, 4), 128, np.uint8)))
+    service.fault_for = saying(imageBase64Data=cutout, cost=0.5)
+    with remote(service, max_cost="0.0006") as client:
+        result = client.remove_background(Image.new("RGB", (640, 480)))
+    assert result.cost == Decimal("0.5")
+    assert "it cost $0.5, more than its known price and the limit of $0.0006" in result.warnings
 
 
 def test_only_a_service_has_tasks_to_take_up() -> None:

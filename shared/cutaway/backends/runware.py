@@ -189,7 +189,7 @@ class RunwareBackend:
         with _about(result):
             pixels, alpha = self._picture(result, self._settings.max_pixels, progress)
             size = pixels.width, pixels.height
-            finding = _finding(matte_of(alpha, size, size), model, result)
+            finding = self._finding(matte_of(alpha, size, size), model, result)
         done = {"alpha_matting": False, "clean_edges": False}
         if settings is not None and settings.post_process_mask:
             done["post_process_mask"] = False
@@ -296,7 +296,20 @@ class RunwareBackend:
         with _about(result):
             most = max(pixels.width * pixels.height, LONGEST_KEPT**2)
             _, alpha = self._picture(result, most, progress)
-            return _finding(matte_of(alpha, size, sent), model, result)
+            return self._finding(matte_of(alpha, size, sent), model, result)
+
+    def _finding(self, matte: Matte, model: RemoteModel, result: Result) -> Finding:
+        most = self._settings.max_cost
+        dear = most is not None and result.cost is not None and result.cost > most
+        told = (f"it cost ${result.cost}, more than its known price and the limit of ${most}",)
+        return Finding(
+            matte,
+            model.air,
+            (*doubts(matte.confidence), *(told if dear else ())),
+            finished=True,
+            cost=result.cost,
+            task_uuid=result.task_uuid,
+        )
 
     def _for_matte(self) -> WireParameters:
         parameters: WireParameters = {**self._inline(), "output_format": "WEBP"}
@@ -319,17 +332,6 @@ class RunwareBackend:
         data = picture_in(result, limits, self.endpoint.origin, progress)
         with progress.stage("reading the answer"):
             return alpha_of(data, limits)
-
-
-def _finding(matte: Matte, model: RemoteModel, result: Result) -> Finding:
-    return Finding(
-        matte,
-        model.air,
-        doubts(matte.confidence),
-        finished=True,
-        cost=result.cost,
-        task_uuid=result.task_uuid,
-    )
 
 
 def _native(model: RemoteModel, options: RemovalOptions) -> MaskSettings | None:
