@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from cutaway.catalogue.remote import DEFAULT_REMOTE
 from cutaway.runware.base import Order, RunwareBase
-from cutaway.runware.waiting import wait, wait_async
+from cutaway.runware.waiting import check, wait, wait_async
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -69,8 +69,7 @@ class Runware(RunwareBase):
             All that come after the task was sent have its `task_uuid`, with which `wait_for` can
             ask for it.
         """
-        if cancellation is not None:
-            cancellation.check()
+        check(cancellation)
         order = Order(
             image=image,
             model=model,
@@ -87,6 +86,7 @@ class Runware(RunwareBase):
             NotFound: the service has no such task.
             CutawayError: as `submit` does.
         """
+        check(cancellation)
         return wait(self._begin_waiting(task_uuid), cancellation, task_uuid)
 
     def upload(self, image: str | bytes, *, cancellation: Cancellation | None = None) -> str:
@@ -102,6 +102,7 @@ class Runware(RunwareBase):
         Raises:
             CutawayError: as `submit` does.
         """
+        check(cancellation)
         return wait(self._begin_upload(image), cancellation)
 
     def close(self) -> None:
@@ -137,8 +138,7 @@ class AsyncRunware(RunwareBase):
         **parameters: Unpack[WireParameters],
     ) -> Result:
         """Have a background removed; see `Runware.submit`."""
-        if cancellation is not None:
-            cancellation.check()
+        check(cancellation)
         order = Order(
             image=image,
             model=model,
@@ -150,10 +150,12 @@ class AsyncRunware(RunwareBase):
 
     async def wait_for(self, task_uuid: str, *, cancellation: Cancellation | None = None) -> Result:
         """Wait for the result of a task that was submitted before; see `Runware.wait_for`."""
+        check(cancellation)
         return await wait_async(self._begin_waiting(task_uuid), cancellation, task_uuid)
 
     async def upload(self, image: str | bytes, *, cancellation: Cancellation | None = None) -> str:
         """Store a picture with the service, and give its UUID; see `Runware.upload`."""
+        check(cancellation)
         return await wait_async(self._begin_upload(image), cancellation)
 
     async def aclose(self) -> None:

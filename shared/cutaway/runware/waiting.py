@@ -15,12 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-__all__ = ["wait", "wait_async"]
+__all__ = ["check", "wait", "wait_async"]
 
 T = TypeVar("T")
 
 _SLICE = 1.0
 """Seconds at a time: on Windows a key press can't interrupt a wait, only what comes between two."""
+
+
+def check(cancellation: Cancellation | None) -> None:
+    """Begin nothing that is cancelled already: a message may be out before it can be stopped.
+
+    Raises:
+        Cancelled: it is.
+    """
+    if cancellation is not None:
+        cancellation.check()
 
 
 def wait(future: Future[T], cancellation: Cancellation | None, task_uuid: str | None = None) -> T:
