@@ -7,12 +7,15 @@ for what it declares. A resolver may run again in every round of one call, and s
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Annotated
 
 from mcp.server.mcpserver import AcceptedElicitation, Elicit, ElicitationResult, ListRoots
-from mcp_types import ListRootsResult
+from mcp.shared.exceptions import MCPError
+from mcp.shared.message import ServerMessageMetadata
+from mcp_types import ListRootsRequest, ListRootsResult
 from mcp_types.version import is_version_at_least
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from cutaway_mcp.failures import quoted, refusal
 from cutaway_mcp.policy import LOCAL
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["Consent", "ask_consent", "ask_roots", "check_consent", "folders_within"]
 
 _NO_REQUESTS_SINCE = "2026-07-28"
+_PATIENCE = 2.0
+"""Seconds that a client has to list its roots."""
+
+_logger = logging.getLogger("cutaway_mcp")
 
 
 class Consent(BaseModel):
@@ -32,12 +39,27 @@ class Consent(BaseModel):
     allow: Annotated[bool, Field(title="Upload", description="Allow it until the session ends.")]
 
 
-def ask_roots(ctx: Ctx) -> ListRootsResult | ListRoots:
-    """Ask the client for its roots; none if it has none to tell."""
+async def ask_roots(ctx: Ctx) -> ListRootsResult | ListRoots:
+    """Ask the client for its roots; none if it has none to tell, or fails to.
+
+    They only narrow what the operator allows, so a client that can't tell them is still served.
+    """
     capabilities = ctx.client_capabilities
     if capabilities is None or capabilities.roots is None or not _can_ask(ctx):
         return ListRootsResult(roots=[])
-    return ListRoots()
+    if _answers_in_results(ctx):
+        return ListRoots()
+    try:
+        listed: ListRootsResult = await ctx.session.send_request(
+            ListRootsRequest(),
+            ListRootsResult,
+            request_read_timeout_seconds=_PATIENCE,
+            metadata=ServerMessageMetadata(related_request_id=ctx.request_id),
+        )
+    except (MCPError, ValidationError) as error:
+        _logger.warning("the client's roots are not heeded, as it failed to list them: %s", error)
+        return ListRootsResult(roots=[])
+    return listed
 
 
 def folders_within(ctx: Ctx, roots: ListRootsResult) -> Folders:
@@ -73,7 +95,8 @@ def check_consent(ctx: Ctx, backend: str | None, answer: ElicitationResult[Conse
     """
     name = state_of(ctx).clients.named(backend)
     if isinstance(answer, AcceptedElicitation) and answer.data.allow:
-        state_of(ctx).consents.add(_key(ctx, name))
+        if _can_elicit(ctx):  # else no one was asked, and the next client's user must be
+            state_of(ctx).consents.add(_key(ctx, name))
         return
     raise refusal(
         "the picture was not uploaded",
@@ -93,9 +116,13 @@ def _can_elicit(ctx: Ctx) -> bool:
 
 def _can_ask(ctx: Ctx) -> bool:
     """Whether a question can reach the client at all: not if an old one is served stateless."""
+    return _answers_in_results(ctx) or ctx.session.can_send_request
+
+
+def _answers_in_results(ctx: Ctx) -> bool:
+    """Whether a question is a result of the call, and not a request of the server's own."""
     version = ctx.protocol_version
-    by_result = version is not None and is_version_at_least(version, _NO_REQUESTS_SINCE)
-    return by_result or ctx.session.can_send_request
+    return version is not None and is_version_at_least(version, _NO_REQUESTS_SINCE)
 
 
 def _key(ctx: Ctx, backend: str) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from cutaway_mcp.asking import Consent, ask_consent, ask_roots, check_consent, f
 from cutaway_mcp.batch_facts import BatchFacts, Outcome, manifest, summary
 from cutaway_mcp.failures import quoted, told
 from cutaway_mcp.gathering import MOST, items, sources
-from cutaway_mcp.outputs import room_for
+from cutaway_mcp.outputs import is_url, room_for
 from cutaway_mcp.policy import LOCAL
 from cutaway_mcp.progress import telling
 from cutaway_mcp.removing import Details, Job, remove_one
@@ -56,6 +56,12 @@ _NOT_ABOUT_THE_PICTURE = (
 )
 """What would befall every other picture of a batch as well, but for one in which nothing is."""
 
+_Options = Annotated[
+    Details | None,
+    # Told once, by the other tool: an agent pays for every schema.
+    WithJsonSchema({"type": "object", "description": "The options of remove_background."}),
+]
+
 
 async def remove_backgrounds(  # noqa: PLR0913  (a tool's arguments are its face)
     ctx: Ctx,
@@ -88,11 +94,7 @@ async def remove_backgrounds(  # noqa: PLR0913  (a tool's arguments are its face
     overwrite: Annotated[
         bool, Field(description="Replace results that are there, instead of skipping them.")
     ] = False,
-    options: Annotated[
-        Details | None,
-        # Told once, by the other tool: an agent pays for every schema.
-        WithJsonSchema({"type": "object", "description": "The options of remove_background."}),
-    ] = None,
+    options: _Options = None,
 ) -> Annotated[CallToolResult, BatchFacts]:
     """Remove the backgrounds of many pictures."""
     check_consent(ctx, backend, consent)
@@ -212,6 +214,8 @@ class _Run:
 
 def _is_there(folders: Folders, job: Job) -> bool:
     """Whether a result is there that is to be kept."""
+    if not is_url(job.source):
+        folders.readable(job.source)  # it is what the caller named, and so should be told of first
     target = folders.writable(str(job.output_path), overwrite=True)
     return target.exists() and not job.overwrite
 

@@ -162,6 +162,22 @@ def _add_transport(parse: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="holds the bearer token that callers must name; or set CUTAWAY_MCP_TOKEN",
     )
+    group.add_argument(
+        "--allow-host",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="other names that callers may reach it by, such as a proxy's: example.com",
+    )
+    group.add_argument(
+        "--allow-origin",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="URL",
+        help="web pages that may speak to it, such as https://example.com",
+    )
 
 
 def _serve(given: argparse.Namespace) -> None:
@@ -177,7 +193,14 @@ def _serve(given: argparse.Namespace) -> None:
 def _serve_http(server: MCPServer[State], given: argparse.Namespace) -> None:
     from cutaway_mcp.http import read_token, serve
 
-    serve(server, given.host, given.port, read_token(given.token_file))
+    serve(
+        server,
+        given.host,
+        given.port,
+        read_token(given.token_file),
+        allowed_hosts=given.allow_host,
+        allowed_origins=given.allow_origin,
+    )
 
 
 def _path(text: str) -> Path:

@@ -7,6 +7,7 @@ other exception is a fault of ours: it is logged in full under a reference, and 
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 import unicodedata
 from pathlib import Path
@@ -79,7 +80,8 @@ def _fitting(text: str) -> str:
 
     The home folder's name, often a person's, is left out; its short form is taken as a path too.
     """
-    data = harmless(text.replace(_home(), "~")).encode(errors="backslashreplace")
+    short = re.sub(rf"(?<![\w.~-]){re.escape(_home())}(?![\w~-]|\.\w)", "~", text)
+    data = harmless(short).encode(errors="backslashreplace")
     if len(data) <= LONGEST:
         return data.decode()
     half = (LONGEST - 3) // 2

@@ -33,6 +33,7 @@ _UNBLOCKED = getattr(os, "O_NONBLOCK", 0)
 _FOLDER = getattr(os, "O_DIRECTORY", 0)
 _KERNELS = tuple(Path(name) for name in ("/proc", "/sys", "/dev"))
 _MOST_SHOWN = 4
+_UNHEEDED = "the client's roots were not heeded: none has anything to do with the allowed folders"
 
 
 def usual_folders() -> tuple[Path, ...]:
@@ -70,24 +71,43 @@ class Folders:
 
     Args:
         allowed: Their paths; what isn't there, or is no folder, counts for nothing.
+        results: Where results go whose place a call doesn't say: allowed too, whatever the roots.
+        warnings: What a user should know of how these came to be allowed.
     """
 
-    def __init__(self, allowed: Iterable[Path]) -> None:
-        real = (_real(path) for path in allowed)
-        self.allowed = tuple(dict.fromkeys(path for path in real if path and path.is_dir()))
+    def __init__(
+        self, allowed: Iterable[Path], results: Path | None = None, warnings: Iterable[str] = ()
+    ) -> None:
+        self._named = _real_folders(allowed)
+        self._results = results
+        self.allowed = _real_folders([*self._named, *([results] if results else [])])
+        self.warnings = tuple(warnings)
 
     def narrowed(self, uris: Iterable[str]) -> Folders:
         """What is allowed here and lies in the roots of a client too.
 
-        Roots that have nothing in common with what the operator allowed change nothing: they say
-        where a client works, not what it may do.
+        Roots that have nothing in common with what the operator allowed change nothing but the
+        warnings: they say where a client works, not what it may do.
 
         Args:
             uris: The roots' own, percent-encoded `file:` URIs; any other kind is passed over.
         """
-        roots = [path for uri in uris if (path := _root(uri))]
-        inner = [*self._within(roots), *(one for one in self.allowed if _is_in(one, roots))]
-        return Folders(inner) if inner else self
+        told = list(uris)
+        roots = [path for uri in told if (path := _root(uri))]
+        inner = [root for root in roots if _is_in(root, self._named)]
+        inner += [one for one in self._named if _is_in(one, roots)]
+        if inner:
+            return Folders(inner, self._results)
+        return Folders(self._named, self._results, [_UNHEEDED]) if told else self
+
+    def has_folder(self, text: str) -> bool:
+        """Whether a text is the path of a folder that may be read.
+
+        Raises:
+            ToolError: it is no whole path.
+        """
+        path = _real(whole(text))
+        return path is not None and _is_in(path, self.allowed) and _is_folder(path)
 
     def readable(self, text: str) -> Path:
         """The real path of a file that may be read.
@@ -110,9 +130,9 @@ class Folders:
             ToolError: it is outside of the allowed folders, missing, or no folder.
         """
         path = self._judged(text)
-        if path.is_dir():
+        if _is_folder(path):
             return path
-        why = "it is no folder" if path.exists() else "there is no such folder"
+        why = "it is no folder" if os.path.lexists(path) else "there is no such folder"
         raise refusal(f"{quoted(text)} can't be read", why, "Check the path")
 
     def writable(self, text: str, *, overwrite: bool) -> Path:
@@ -123,7 +143,7 @@ class Folders:
                 there already and may not be replaced, or is no regular file.
         """
         path = self._judged(text)
-        if not path.parent.is_dir():
+        if not _is_folder(path.parent):
             raise refusal(
                 f"{quoted(text)} can't be written",
                 "its folder is missing",
@@ -190,9 +210,6 @@ class Folders:
             raise self._outside(text)
         return path
 
-    def _within(self, roots: Iterable[Path]) -> list[Path]:
-        return [root for root in roots if _is_in(root, self.allowed)]
-
     def _outside(self, text: str) -> ToolError:
         what = f"{quoted(text)} can't be used"
         if not self.allowed:
@@ -244,6 +261,19 @@ def _real(path: Path) -> Path | None:
         return None
 
 
+def _real_folders(paths: Iterable[Path]) -> tuple[Path, ...]:
+    real = (_real(path) for path in paths)
+    return tuple(dict.fromkeys(path for path in real if path and _is_folder(path)))
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether there is a folder; where that can't be told, such as of an overlong name, none is."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:
+        return False
+
+
 def _is_in(path: Path, folders: Iterable[Path]) -> bool:
     return any(path.is_relative_to(folder) for folder in folders)
 
@@ -254,7 +284,7 @@ def _root(uri: str) -> Path | None:
     if parts.scheme != "file" or parts.netloc not in {"", "localhost"}:
         return None
     path = _real(Path(url2pathname(parts.path)))
-    return path if path and path.is_dir() else None
+    return path if path and _is_folder(path) else None
 
 
 def _entered(top: Path, names: Iterable[str], stack: ExitStack) -> int:

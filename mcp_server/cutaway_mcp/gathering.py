@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cutaway_mcp.failures import refusal
+from cutaway_mcp.failures import quoted, refusal
 from cutaway_mcp.folders import whole
 from cutaway_mcp.outputs import is_url, usual_place
 
@@ -87,11 +87,14 @@ def items(
 
 
 def _meant(text: str, folders: Folders) -> Iterator[str]:
-    if is_url(text) or not whole(text).is_dir():
+    if is_url(text) or not folders.has_folder(text):
         yield text
         return
-    folder = folders.folder(text)
-    names = sorted(entry.name for entry in os.scandir(folder) if _is_picture(entry))
+    try:
+        names = sorted(one.name for one in os.scandir(folders.folder(text)) if _is_picture(one))
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise refusal(f"{quoted(text)} can't be read", why, "Check the folder") from error
     stems = {Path(name).stem for name in names}
     for name in names:
         if not _is_result(name, stems):

@@ -168,6 +168,7 @@ async def remove_one(
         seconds=round(time.perf_counter() - begun, 2),
         left_machine=state.clients.named(job.backend) != LOCAL,
         **facts,
+        warnings=[*cutout.warnings, *folders.warnings],
     )
 
 
@@ -262,7 +263,6 @@ def _written(
         "bounding_box": [box.left, box.top, box.right, box.bottom] if box else None,
         "cost": None if cutout.cost is None else float(cutout.cost),
         "task_uuid": cutout.task_uuid,
-        "warnings": list(cutout.warnings),
     }
 
 

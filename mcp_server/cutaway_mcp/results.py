@@ -62,11 +62,14 @@ class Results:
         self._known: dict[str, _Result] = {}
 
     def add(self, path: Path, facts: CutoutFacts) -> str:
-        """Remember a result just written, by its real path; gives its id."""
+        """Remember a result just written, by its real path; gives its id.
+
+        It may be gone again already: then its id leads to nothing.
+        """
         name = secrets.token_urlsafe(16)
         media_type = _MEDIA_TYPES[facts.format]
         until = self._clock() + _SECONDS
-        self._known[name] = _Result(path, media_type, _print(path.stat()), until)
+        self._known[name] = _Result(path, media_type, _print_at(path), until)
         self._forget_the_old()
         return name
 
@@ -112,6 +115,13 @@ class Results:
 def _print(status: os.stat_result) -> tuple[int, ...]:
     """What tells a file from another, and from itself once it is changed."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _print_at(path: Path) -> tuple[int, ...]:
+    try:
+        return _print(path.lstat())
+    except OSError:
+        return ()
 
 
 def _unchanged(folders: Folders, result: _Result) -> bytes | None:

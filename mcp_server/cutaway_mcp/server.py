@@ -106,7 +106,7 @@ def _tools(policy: Policy) -> list[Tool]:
 
 
 def _state(client: cutaway.AsyncClient | None, settings: cutaway.Settings, policy: Policy) -> State:
-    folders = Folders(_allowed(policy))
+    folders = Folders(_allowed(policy), policy.output_dir)
     clients = Clients(settings, policy, client)
     clients.check()
     return State(
@@ -119,14 +119,14 @@ def _state(client: cutaway.AsyncClient | None, settings: cutaway.Settings, polic
 
 
 def _allowed(policy: Policy) -> tuple[Path, ...]:
-    """The folders that may be used; the one for results is made if it is missing."""
+    """The folders that may be used but for that of results, which is made if it is missing."""
     for path in policy.allow_dirs:
         if not path.is_dir():
             raise cutaway.errors.ConfigError(
                 f"the folder {path} can't be allowed", "it isn't there", "Correct --allow-dir"
             )
     named = policy.allow_dirs or usual_folders()
-    if policy.output_dir is None:
+    if policy.output_dir is None or policy.read_only:
         return named
     try:
         policy.output_dir.mkdir(parents=True, exist_ok=True)
@@ -136,4 +136,4 @@ def _allowed(policy: Policy) -> tuple[Path, ...]:
             error.strerror or str(error),
             "Choose another --output-dir",
         ) from error
-    return (*named, policy.output_dir)
+    return named

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
+from mcp.shared.exceptions import MCPError
+from mcp_types import MISSING_REQUIRED_CLIENT_CAPABILITY
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cutaway import CutawayError
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["StrictTool", "strict_tool"]
 
 _MOST_TOLD = 3
+_OF_A_QUESTION = "Resolver "
+"""How the SDK begins what it says of an answer that it can't use."""
 
 
 class StrictTool(Tool):
@@ -52,17 +56,29 @@ class StrictTool(Tool):
             if isinstance(error.__cause__, CutawayError):
                 raise told(error.__cause__) from error
             raise crash(self.name, error) from error
+        except MCPError as error:
+            if error.code == MISSING_REQUIRED_CLIENT_CAPABILITY:
+                raise
+            raise _unanswered(self.name) from error
         except ToolError as error:
             # The SDK puts the tool's name before every text; the agent knows what it called.
-            raise ToolError(
-                str(error).removeprefix(f"Error executing tool {self.name}: ")
-            ) from error
+            text = str(error).removeprefix(f"Error executing tool {self.name}: ")
+            of_a_question = text.startswith(_OF_A_QUESTION)
+            raise (_unanswered(self.name) if of_a_question else ToolError(text)) from error
 
     def _check(self, arguments: dict[str, Any]) -> None:
         try:
             self.fn_metadata.validate_arguments(arguments)
         except ValidationError as error:
             raise _misfit(self.name, self.fn_metadata.arg_model, arguments, error) from error
+
+
+def _unanswered(tool: str) -> ToolError:
+    return refusal(
+        f"{tool} was not run",
+        "the client gave no usable answer to what it was asked first: its roots, or consent",
+        "Try again, or use the backend local, for which no consent is needed",
+    )
 
 
 def strict_tool(
@@ -186,7 +202,8 @@ def _hint(model: type[BaseModel], arguments: Mapping[str, Any], location: list[s
     for candidates in (free, elsewhere, here):
         if near := _nearest(location[-1], candidates):
             return f", the nearest is {'.'.join(near)}"
-    return f", there are {', '.join(name[-1] for name in here)}"
+    there = ", ".join(name[-1] for name in here)
+    return f", there are {there}" if there else ", it takes none"
 
 
 def _names(model: type[BaseModel]) -> list[tuple[str, ...]]:

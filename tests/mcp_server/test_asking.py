@@ -8,10 +8,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mcp.types import ElicitRequestFormParams, ElicitResult, ListRootsResult, Root
+from mcp import Client
+from mcp.types import ElicitRequestFormParams, ElicitResult, ErrorData, ListRootsResult, Root
 from pydantic import FileUrl
 
 from cutaway import Settings
+from cutaway_mcp import Policy, create_server
 from tests.fakes.runware_service import RunwareService
 from tests.mcp_server.calling import call, facts_of, in_memory, names, refused
 from tests.pictures import as_file, portrait
@@ -97,6 +99,30 @@ async def test_without_the_user_s_consent_nothing_is_sent(
     assert "local" in text
     assert not service.requests
     assert names(folder) == ["cat.png"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ElicitResult(action="accept"),
+        ElicitResult(action="accept", content={"allow": "perhaps"}),
+        ErrorData(code=-32603, message="there is no window"),
+    ],
+    ids=["empty", "odd", "error"],
+)
+async def test_an_answer_that_is_none_is_no_consent(
+    folder: Path, service: RunwareService, answer: ElicitResult | ErrorData
+) -> None:
+    async def answered(*_: object) -> ElicitResult | ErrorData:
+        return answer
+
+    client = {"elicitation_callback": answered}
+    async with in_memory("legacy", folder, client=client, **remote(service)) as connected:
+        arguments = {"input": str(folder / "cat.png"), "backend": service.http_url}
+        text = await refused(connected, **arguments)
+    assert "no usable answer" in text
+    assert "backend local" in text
+    assert not service.requests
 
 
 async def test_each_session_is_asked_for_itself(
@@ -201,8 +227,60 @@ async def test_roots_that_have_nothing_to_do_with_it_change_nothing(
     elsewhere.mkdir()
     for uris in ((), (elsewhere.as_uri(),), ("file:///missing/folder",), ("file://host/share",)):
         async with in_memory(era, folder, client=rooted(*uris)) as client:
-            facts_of(await call(client, input=str(folder / "cat.png"), overwrite=True))
+            facts = facts_of(await call(client, input=str(folder / "cat.png"), overwrite=True))
             await refused(client, input=str(elsewhere / "dog.png"))
+        assert any("roots" in warning for warning in facts["warnings"]) is bool(uris)
+
+
+async def test_results_have_their_folder_whatever_the_roots(
+    era: str, folder: Path, tmp_path: Path
+) -> None:
+    (folder / "inner").mkdir()
+    (folder / "inner" / "dog.png").write_bytes(as_file(portrait()))
+    roots = rooted((folder / "inner").as_uri())
+    async with in_memory(era, folder, client=roots, output_dir=tmp_path / "results") as client:
+        facts = facts_of(await call(client, input=str(folder / "inner" / "dog.png")))
+        assert not (await call(client, "view_image", path=facts["output_path"])).is_error
+        await refused(client, input=str(folder / "cat.png"))
+    assert names(tmp_path / "results") == ["dog-cutout.png"]
+
+
+async def test_roots_around_the_results_alone_leave_the_pictures_allowed(
+    era: str, folder: Path, tmp_path: Path
+) -> None:
+    results = tmp_path / "project" / "results"
+    roots = rooted((tmp_path / "project").as_uri())
+    async with in_memory(era, folder, client=roots, output_dir=results) as client:
+        facts_of(await call(client, input=str(folder / "cat.png")))
+    assert names(results) == ["cat-cutout.png"]
+
+
+@pytest.mark.parametrize("answer", [None, "vscode-remote://host/project"])
+async def test_a_client_that_fails_to_tell_its_roots_is_served_all_the_same(
+    folder: Path, answer: str | None
+) -> None:
+    async def roots(_: object) -> Any:
+        if answer is None:
+            return ErrorData(code=-32603, message="no folder is open")
+        return ListRootsResult(roots=[Root.model_construct(uri=answer)])
+
+    client = {"list_roots_callback": roots}
+    async with in_memory("legacy", folder, client=client) as connected:
+        facts_of(await call(connected, input=str(folder / "cat.png")))
+
+
+async def test_a_client_that_can_t_ask_its_user_agrees_for_no_other(
+    era: str, folder: Path, service: RunwareService
+) -> None:
+    user = User()
+    settings, backends = remote(service).values()
+    policy = Policy(allow_dirs=(folder,), allow_backends=backends)
+    server = create_server(settings=settings, policy=policy)
+    for callbacks in ({}, user.callbacks):
+        async with Client(server, mode=era, **callbacks) as client:
+            arguments = {"input": str(folder / "cat.png"), "backend": service.http_url}
+            facts_of(await call(client, **arguments, overwrite=True))
+    assert len(user.asked) == 1
 
 
 def swap_target(folder: Path, outside: Path) -> None:

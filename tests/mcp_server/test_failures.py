@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,9 +18,6 @@ from cutaway_mcp import Policy, create_server
 from cutaway_mcp.failures import LONGEST, quoted, refusal, told
 from tests.mcp_server.calling import call, in_memory, names, refused, text_of
 from tests.pictures import as_file, portrait
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 MODERN = "2026-07-28"
@@ -37,6 +35,17 @@ EXPECTED: list[tuple[dict[str, Any], list[str]]] = [
     ({"backend": "runware"}, ["--allow-backend 'runware'", "local"]),
     ({"backend": "https://example.com/v1\n"}, [r"example.com/v1\n", "--allow-backend"]),
 ]
+
+
+async def test_a_path_that_only_begins_as_the_home_folder_does_is_told_as_it_is(
+    isolated_home: Path,
+) -> None:
+    for folder in (Path(f"{isolated_home}-old"), isolated_home.parent / f"of{isolated_home.name}"):
+        folder.mkdir()
+        async with in_memory(MODERN, folder) as client:
+            assert f"'{folder}/a.png'" in await refused(client, input=f"{folder}/a.png")
+    nested = Path(f"/mnt{isolated_home}/a.png")
+    assert str(nested) in str(refusal("what", f"see {quoted(nested)}", "next"))
 
 
 @pytest.mark.parametrize(("arguments", "phrases"), EXPECTED)

@@ -162,6 +162,8 @@ BAD_OUTPUTS: list[Callable[[Path, Path], str]] = [
     lambda *_: "/dev/shm/out.png",  # noqa: S108  (it must not get there)
     lambda allowed, _: f"{allowed}/out.png\0",
     lambda allowed, _: f"{allowed}/missing/out.png",
+    lambda allowed, _: f"{allowed}/{'x' * 300}/out.png",
+    lambda allowed, _: f"{allowed}/{'x' * 300}.png",
     lambda allowed, _: f"{allowed}/cat.png/out.png",
     lambda allowed, _: f"{allowed}/out",
     lambda allowed, _: f"{allowed}/out.gif",
@@ -316,3 +318,10 @@ async def test_the_home_folder_is_allowed_if_it_is_named(isolated_home: Path) ->
     async with in_memory("2026-07-28", isolated_home) as client:
         facts = facts_of(await call(client, input="~/cat.png"))
     assert facts["output_path"] == str(isolated_home / "cat-cutout.png")
+
+
+async def test_a_server_that_only_reads_makes_no_folder(folder: Path) -> None:
+    results = folder / "results"
+    async with in_memory("2026-07-28", folder, read_only=True, output_dir=results) as client:
+        assert (await call(client, "view_image", path=str(folder / "cat.png"))).content
+    assert not results.exists()

@@ -24,18 +24,6 @@ if TYPE_CHECKING:
 TOKEN = "one-that-nobody-guesses"  # noqa: S105  (it opens nothing else)
 HTTP = ("-m", "cutaway_mcp", "--http", "--port", "0")
 
-KNOWN_BY_NAME = """
-from pathlib import Path
-from cutaway_mcp import Policy, create_server
-from cutaway_mcp.http import serve
-serve(
-    create_server(policy=Policy(allow_dirs=(Path.cwd(),))),
-    port=0,
-    allowed_hosts=["pictures.example", "other.example:8443"],
-    allowed_origins=["https://pictures.example"],
-)
-"""
-
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -104,7 +92,8 @@ def test_a_page_from_the_loopback_is_served(open_server: HttpServer) -> None:
 
 
 def test_a_host_and_an_origin_can_be_allowed_by_name(folder: Path) -> None:
-    with serving("-c", KNOWN_BY_NAME, cwd=folder) as server:
+    hosts = ("--allow-host", "pictures.example", "other.example:8443")
+    with serving(*HTTP, *hosts, "--allow-origin", "https://pictures.example", cwd=folder) as server:
         answers = [
             server.post(Host=host, Origin=origin).status_code
             for host in ("pictures.example", "pictures.example:1", "other.example:8443")

@@ -65,6 +65,13 @@ async def test_ids_are_long_and_never_the_same(era: str, folder: Path) -> None:
     assert template.uri_template == "cutaway://results/{id}"
 
 
+async def test_a_result_that_is_gone_at_once_leads_to_nothing(folder: Path) -> None:
+    facts = CutoutFacts.model_construct(format="PNG")
+    results = Results(Folders([folder]))
+    with pytest.raises(ResourceNotFoundError):
+        await results.read(results.add(folder / "gone.png", facts))
+
+
 def changed(path: Path) -> None:
     path.write_bytes(path.read_bytes() + b" ")
 
