@@ -24,7 +24,6 @@ __all__ = ["main", "parser", "policy_of"]
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SIZE = re.compile(r"(\d{1,15})\s*([kmg]?)b?", re.IGNORECASE)
-_INTERRUPTED = 130
 _MISUSED = 2
 
 
@@ -44,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"cutaway-mcp: {error}\n")
         return _MISUSED
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        from cutaway_mcp.stdio import INTERRUPTED
+
+        return INTERRUPTED
     return 0
 
 
@@ -187,7 +188,11 @@ def _serve(given: argparse.Namespace) -> None:
     if given.http:
         _serve_http(server, given)
     else:
-        server.run()
+        import anyio
+
+        from cutaway_mcp.stdio import serve
+
+        anyio.run(serve, server)
 
 
 def _serve_http(server: MCPServer[State], given: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,12 @@ from mcp.types import ElicitResult, ListRootsResult, Root
 from pydantic import FileUrl
 
 from tests.conftest import ROOT
+from tests.fakes.runware_faults import PATIENCE, Hold
 from tests.fakes.runware_service import RunwareService
 from tests.mcp_server.calling import call, facts_of, over_stdio, refused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
@@ -133,3 +136,44 @@ print(sorted(heavy & set(sys.modules)))
         [sys.executable, "-c", code], cwd=folder, capture_output=True, encoding="utf-8", check=True
     )
     assert told.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_server_and_its_calls_though_the_client_stays(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    before = sorted(folder.iterdir())
+    with RunwareService() as service:
+        monkeypatch.setenv("RUNWARE_API_KEY", str(service.key))
+        hold = Hold()
+        service.faults.append(hold)
+        command = [sys.executable, "-m", "cutaway_mcp", "--backend", service.http_url]
+        with subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as server:
+            assert server.stdin
+            server.stdin.write(b"".join(_lines(folder / "cat.png")))
+            server.stdin.flush()
+            assert hold.reached.wait(PATIENCE)
+            server.send_signal(number)
+            assert server.wait(PATIENCE) == 130
+        hold.release.set()
+        service.wait_until(lambda: not service.open_connections)
+    assert sorted(folder.iterdir()) == before
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """What a client of the older era says to have a background removed."""
+    hello = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    }
+    call = {"name": "remove_background", "arguments": {"input": str(path)}}
+    for message in (
+        {"id": 1, "method": "initialize", "params": hello},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": call},
+    ):
+        yield json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n"
