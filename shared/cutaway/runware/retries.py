@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Hints",
     "Pace",
+    "is_passing",
     "may_retry",
     "poll_delay",
     "read_hints",
@@ -175,13 +176,14 @@ def may_retry(error: CutawayError, should_retry: bool | None = None) -> bool:  #
     if should_retry is False:
         return False
     if type(error) is ServiceError:
-        return should_retry is True or _is_passing(error.details.status)
+        return should_retry is True or is_passing(error.details.status)
     if isinstance(error, ServiceError):
         return error.retryable
     return isinstance(error, (ConnectionFailed, TimedOut, ProtocolError))
 
 
-def _is_passing(status: int | None) -> bool:
+def is_passing(status: int | None) -> bool:
+    """Whether an HTTP status says that the same message may get through later."""
     return status in {_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS} or (status or 0) >= _SERVER_FAULTS
 
 

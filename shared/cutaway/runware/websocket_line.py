@@ -17,8 +17,10 @@ from websockets.exceptions import (
     InvalidURI,
 )
 from websockets.frames import CloseCode
+from websockets.protocol import State
 
 from cutaway.runware.failures import error_for_status
+from cutaway.runware.retries import is_passing
 from cutaway.runware.session import Pulse
 from cutaway.runware.tasks import ping
 from cutaway.runware.transport import CONNECT_SECONDS, LARGEST_ANSWER, USER_AGENT, body_of
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["Line", "Plan"]
 
 _CLOSE_SECONDS = 1.0
-_PASSING = frozenset({408, 429})
-_FIRST_FAULT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,13 @@ class Line:
 
     Attributes:
         sending: Held by whoever sends; the next frame is only made when the last has left.
-        is_open: Whether it can be used; once closed it stays so.
         code: The code it was closed with, by the service or for a frame that was too large.
         reason: What the service said at the close.
     """
 
     def __init__(self, connection: ClientConnection, pulse: Pulse) -> None:
         self.sending = asyncio.Lock()
-        self.is_open = True
+        self._has_ended = False
         self.code: int = CloseCode.ABNORMAL_CLOSURE
         self.reason = ""
         self._connection = connection
@@ -101,6 +100,15 @@ class Line:
                 raise untrusted(endpoint, error) from error
             raise unreached(endpoint, str(error) or type(error).__name__) from error
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be used; once closed it stays so.
+
+        A line that breaks is closed at once, before its reader knows, and before whoever waits to
+        send may take it for open.
+        """
+        return not self._has_ended and self._connection.state is State.OPEN
+
     def start(self, take: Callable[[str | bytes], None], end: Callable[[], None]) -> None:
         """Begin to read: `take` gets each frame, `end` is called once, when the line is closed."""
         loop = asyncio.get_running_loop()
@@ -125,16 +133,16 @@ class Line:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _end(self) -> None:
-        if not self.is_open:
+        if self._has_ended:
             return
-        self.is_open = False
+        self._has_ended = True
         if self._keeper is not None:
             self._keeper.cancel()
         self._tell_end()
 
     async def _read(self, take: Callable[[str | bytes], None]) -> None:
         try:
-            while self.is_open:
+            while not self._has_ended:
                 frame = await self._connection.recv()
                 self._pulse.heard = asyncio.get_running_loop().time()
                 take(frame)
@@ -152,7 +160,7 @@ class Line:
     async def _keep(self) -> None:
         """Ping when nothing was heard for a while, and end a line that is dead."""
         now = asyncio.get_running_loop().time
-        while self.is_open:
+        while not self._has_ended:
             await asyncio.sleep(self._pulse.wait(now()))
             if self.sending.locked():
                 self._pulse.heard = now()  # no one answers before a long message has got through
@@ -200,6 +208,6 @@ async def _connect(endpoint: Endpoint, plan: Plan) -> ClientConnection:
 
 def _refusal(endpoint: Endpoint, error: InvalidStatus) -> CutawayError:
     status = error.response.status_code
-    if status in _PASSING or status >= _FIRST_FAULT:
+    if is_passing(status):
         return unreached(endpoint, f"it answered with status {status}")
     return error_for_status(status, (error.response.body or b"").decode("utf-8", "replace"))

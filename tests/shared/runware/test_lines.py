@@ -161,6 +161,7 @@ class Clogged(Mute):
         with suppress(OSError):
             while True:
                 self.connections.append(self._greeted())
+                self.connections[-1].recv(1, socket.MSG_PEEK)  # something is on its way
                 self.heard.set()
 
 
