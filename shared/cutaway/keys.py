@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from cutaway.catalogue.remote import KEY_VARIABLE, KEYS_PAGE
 from cutaway.errors import ConfigError
 from cutaway.settings import config_path
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from cutaway.settings import Settings
 
 __all__ = [
-    "KEYS_PAGE",
-    "VARIABLE",
     "FoundKey",
     "Origin",
     "find_key",
@@ -34,12 +33,6 @@ __all__ = [
     "locate_key",
     "store_key",
 ]
-
-KEYS_PAGE = "https://my.runware.ai/signup"
-"""Where Runware gives keys."""
-
-VARIABLE = "RUNWARE_API_KEY"
-"""The environment's name for the key."""
 
 _SETTING = "runware_api_key"
 _SERVICE = "cutaway"
@@ -168,7 +161,7 @@ def _failures() -> tuple[type[Exception], ...]:
 
 def _origin(key: str) -> Origin:
     """Where a key that is set comes from, as `Settings` doesn't tell."""
-    if any(name.upper() == VARIABLE and value == key for name, value in os.environ.items()):
+    if any(name.upper() == KEY_VARIABLE and value == key for name, value in os.environ.items()):
         return Origin.ENVIRONMENT
     with suppress(OSError, ValueError):
         if tomllib.loads(config_path().read_text(encoding="utf-8")).get(_SETTING) == key:
@@ -202,5 +195,5 @@ def _sound(key: str, origin: Origin) -> str:
 
 
 def _no_keyring(what: str, why: str, first: str = "Set") -> ConfigError:
-    advice = f"{VARIABLE}, or put {_SETTING} into {config_path()} and run chmod 600 on it"
+    advice = f"{KEY_VARIABLE}, or put {_SETTING} into {config_path()} and run chmod 600 on it"
     return ConfigError(what, why, f"{first} {advice}")

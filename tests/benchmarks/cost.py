@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from tests.benchmarks import pairs
+from tests.benchmarks import pairs, table
 from tests.benchmarks.peers import (
     Request,
     Seconds,
@@ -151,11 +151,11 @@ def _start(bench: Bench) -> None:
         for _ in range(bench.repeats):
             for name, command in commands.items():
                 taken[name].append(timed(command, variables))
-    _head("a new process each", "s", "core s")
+    table.head("a new process each", "s", "core s")
     for name, runs in taken.items():
-        _row(name, *(f"{part:.2f}" for part in _median(runs)))
+        table.row(name, *(f"{part:.2f}" for part in _median(runs)))
     first = bench.rembg.first_import
-    _row("import rembg, first after install", f"{first.wall:.2f}", f"{first.cpu:.2f}")
+    table.row("import rembg, first after install", f"{first.wall:.2f}", f"{first.cpu:.2f}")
 
 
 def _warm(bench: Bench) -> None:
@@ -163,7 +163,7 @@ def _warm(bench: Bench) -> None:
 
     Cutaway cleans the edges' colours unless told not to, and rembg only if told to.
     """
-    _head("warm", "MP", "Cutaway s (core s)", "rembg s (core s)", "rembg / Cutaway")
+    table.head("warm", "MP", "Cutaway s (core s)", "rembg s (core s)", "rembg / Cutaway")
     with bench.ours() as ours, bench.theirs() as theirs:
         for megapixels in bench.sizes:
             runs: dict[str, list[Seconds]] = defaultdict(list)
@@ -187,7 +187,9 @@ def _warm(bench: Bench) -> None:
 
 def _matting(bench: Bench) -> None:
     """The same with alpha matting, once each: the peer needs minutes and gigabytes."""
-    _head("warm, alpha matting", "MP", "Cutaway s (core s)", "rembg s (core s)", "rembg / Cutaway")
+    table.head(
+        "warm, alpha matting", "MP", "Cutaway s (core s)", "rembg s (core s)", "rembg / Cutaway"
+    )
     small = Request(str(bench.photo(0.1)), _target(bench), alpha_matting=True, clean_edges=True)
     with bench.ours() as ours, bench.theirs() as theirs:
         for process in (ours, theirs):
@@ -203,7 +205,7 @@ def _memory(bench: Bench) -> None:
 
     The stand-in is a network that needs next to nothing itself: what is more is for the pixels.
     """
-    _head("memory", "MP", "before, MB", "peak, MB", "more, bytes a pixel")
+    table.head("memory", "MP", "before, MB", "peak, MB", "more, bytes a pixel")
     cases = [
         ("u2netp", 24, 8, False),
         ("rembg", 24, 8, False),
@@ -227,7 +229,7 @@ def _memory(bench: Bench) -> None:
         more = (answer.peak - answer.resident) / (megapixels * 1e6)
         sizes = (f"{part / _MEGABYTE:.0f}" for part in (answer.resident, answer.peak))
         own = who in {"classical", _STAND_IN}
-        _row(name, str(megapixels), *sizes, f"{more:.1f}" if own else "")
+        table.row(name, str(megapixels), *sizes, f"{more:.1f}" if own else "")
 
 
 def _started(bench: Bench, who: str) -> AbstractContextManager[Process]:
@@ -243,11 +245,11 @@ def _size(bench: Bench) -> None:
     constraints = _ROOT / "constraints.txt"
     limits = ["-c", str(constraints)] if constraints.exists() else []
     ours = clean_environment(cache() / "cutaway", [*limits, str(_ROOT)], _ALL_OF_IT)
-    _head("installed", "MB", "packages", "first import, s (core s)")
+    table.head("installed", "MB", "packages", "first import, s (core s)")
     for name, made in (("cutaway", ours), ("rembg[cpu,cli]", bench.rembg)):
         size = f"{made.size / _MEGABYTE:.0f}"
-        _row(name, size, str(made.packages), _both(made.first_import))
-    _row("ratio", f"{bench.rembg.size / ours.size:.1f}", "", "")
+        table.row(name, size, str(made.packages), _both(made.first_import))
+    table.row("ratio", f"{bench.rembg.size / ours.size:.1f}", "", "")
 
 
 def _scaled(picture: NDArray[np.uint8], megapixels: float) -> NDArray[np.uint8]:
@@ -278,19 +280,11 @@ def _median(runs: list[Seconds]) -> Seconds:
 def _compared(name: str, size: str, ours: list[Seconds], theirs: list[Seconds]) -> None:
     one, other = _median(ours), _median(theirs)
     ratio = f"{other.wall / one.wall:.1f} ({other.cpu / one.cpu:.1f})"
-    _row(name, size, _both(one), _both(other), ratio)
+    table.row(name, size, _both(one), _both(other), ratio)
 
 
 def _both(seconds: Seconds) -> str:
     return f"{seconds.wall:.2f} ({seconds.cpu:.2f})"
-
-
-def _head(*cells: str) -> None:
-    print(f"\n| {' | '.join(cells)} |\n|{'---|' * len(cells)}", flush=True)
-
-
-def _row(*cells: str) -> None:
-    print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

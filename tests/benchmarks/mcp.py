@@ -30,6 +30,7 @@ import anyio
 import cv2
 import numpy as np
 
+from tests.benchmarks import table
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -98,14 +99,14 @@ def main() -> None:
 
 async def _latency(bench: Bench) -> None:
     """A call after the other, and the engine's share of each."""
-    _head("a call over stdio, ms", "era", "whole", "the engine's", "added", "goal")
+    table.head("a call over stdio, ms", "era", "whole", "the engine's", "added", "goal")
     for era in _ERAS:
         whole, engine = await _removals(bench, era)
         added = [one - other for one, other in zip(whole, engine, strict=True)]
-        _row("remove_background", era, _ms(whole), _ms(engine), _ms(added), "15")
+        table.row("remove_background", era, _ms(whole), _ms(engine), _ms(added), "15")
         async with _client(era, *_WORKER, "bare", cwd=bench.folder) as client:
             bare = await _timed(partial(_nothing, client), bench.calls)
-        _row("a bare server's empty tool", era, _ms(bare), "", _ms(bare), "")
+        table.row("a bare server's empty tool", era, _ms(bare), "", _ms(bare), "")
 
 
 async def _removals(bench: Bench, era: str) -> tuple[list[float], list[float]]:
@@ -121,7 +122,7 @@ async def _removals(bench: Bench, era: str) -> tuple[list[float], list[float]]:
 
 async def _throughput(bench: Bench) -> None:
     """Calls that are open at the same time: with the engine at work, and with its work done."""
-    _head("calls a second", "era", "1 at a time", "4 at a time", "ratio")
+    table.head("calls a second", "era", "1 at a time", "4 at a time", "ratio")
     instant = (*_WORKER, "instant", str(bench.folder))
     for era in _ERAS:
         for name, server, calls in (
@@ -131,11 +132,11 @@ async def _throughput(bench: Bench) -> None:
             async with _client(era, *server, cwd=bench.folder) as client:
                 remove = partial(_remove_numbered, client, bench)
                 rates = [await _rate(remove, calls, at_once) for at_once in (1, 4)]
-            _row(name, era, *_rates(rates))
+            table.row(name, era, *_rates(rates))
         async with _client(era, *_WORKER, "bare", cwd=bench.folder) as client:
             nothing = partial(_nothing, client)
             rates = [await _rate(nothing, 5 * bench.calls, at_once) for at_once in (1, 4)]
-        _row("a bare server's empty tool", era, *_rates(rates))
+        table.row("a bare server's empty tool", era, *_rates(rates))
 
 
 async def _start(bench: Bench) -> None:
@@ -149,10 +150,10 @@ async def _start(bench: Bench) -> None:
         for name, arguments in servers.items():
             taken[name].append(_answered(arguments, bench.folder))
     bare = statistics.median(taken["mcp's own MCPServer, bare"])
-    _head("process start to answered initialize", "ms", "of the bare one's", "goal")
+    table.head("process start to answered initialize", "ms", "of the bare one's", "goal")
     for name, seconds in taken.items():
         ratio = f"{statistics.median(seconds) / bare:.2f}"
-        _row(name, _ms(seconds), ratio, "1.2, and 1500 ms" if name == "cutaway-mcp" else "")
+        table.row(name, _ms(seconds), ratio, "1.2, and 1500 ms" if name == "cutaway-mcp" else "")
 
 
 def _answered(arguments: Sequence[str], cwd: Path) -> float:
@@ -253,14 +254,6 @@ def _ms(seconds: Sequence[float]) -> str:
 def _rates(rates: Sequence[float]) -> list[str]:
     one, four = rates
     return [f"{one:.1f}", f"{four:.1f}", f"{four / one:.2f}"]
-
-
-def _head(*cells: str) -> None:
-    print(f"\n| {' | '.join(cells)} |\n|{'---|' * len(cells)}", flush=True)
-
-
-def _row(*cells: str) -> None:
-    print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from tests.benchmarks import table
 from tests.benchmarks.peers import cache, clean_environment
 
 if TYPE_CHECKING:
@@ -133,15 +134,15 @@ def _tasks(bench: Bench) -> None:
     medians = {row.name: _median(taken) for row, taken in runs.items()}
     size = picture.stat().st_size / _MEGABYTE
     title = f"{bench.tasks} tasks of {size:.2f} MB, {bench.concurrency} at a time"
-    _head(title, "CPU ms a task", "wall ms a task", "peak MB", "of it new")
+    table.head(title, "CPU ms a task", "wall ms a task", "peak MB", "of it new")
     for name, taken in medians.items():
         memory = (f"{part / _MEGABYTE:.0f}" for part in (taken.peak, taken.peak - taken.resident))
-        _row(name, f"{taken.cpu * 1e3:.1f}", f"{taken.wall * 1e3:.1f}", *memory)
-    _head("ratio of the medians", "CPU", "wall", "peak", "goal for CPU")
+        table.row(name, f"{taken.cpu * 1e3:.1f}", f"{taken.wall * 1e3:.1f}", *memory)
+    table.head("ratio of the medians", "CPU", "wall", "peak", "goal for CPU")
     for ours, theirs, goal in _COMPARED:
         one, other = medians[ours], medians[theirs]
         pairs = ((one.cpu, other.cpu), (one.wall, other.wall), (one.peak, other.peak))
-        _row(f"{ours} / {theirs}", *(f"{part / whole:.2f}" for part, whole in pairs), goal)
+        table.row(f"{ours} / {theirs}", *(f"{part / whole:.2f}" for part, whole in pairs), goal)
 
 
 def _rows(bench: Bench) -> list[Row]:
@@ -197,11 +198,11 @@ def _imports(bench: Bench) -> None:
         name: [statistics.median(part) for part in zip(*all_, strict=True)]
         for name, all_ in runs.items()
     }
-    _head("import", "wall ms", "CPU ms", "of httpx's, CPU", "goal")
+    table.head("import", "wall ms", "CPU ms", "of httpx's, CPU", "goal")
     for name, (wall, cpu) in medians.items():
         goal = "1.5" if name.startswith("cutaway") else ""
         ratio = f"{cpu / medians['httpx'][1]:.2f}"
-        _row(name, f"{wall * 1e3:.0f}", f"{cpu * 1e3:.0f}", ratio, goal)
+        table.row(name, f"{wall * 1e3:.0f}", f"{cpu * 1e3:.0f}", ratio, goal)
 
 
 def _recomposing(bench: Bench) -> None:
@@ -214,13 +215,13 @@ def _recomposing(bench: Bench) -> None:
         Row("over websocket", sys.executable, "removal", "websocket"),
         Row("nothing but decoding", sys.executable, "decoding", "http"),
     ]
-    _head("24 megapixels, JPEG in, cutout in memory", "CPU s", "wall s", "peak MB")
+    table.head("24 megapixels, JPEG in, cutout in memory", "CPU s", "wall s", "peak MB")
     with _service(cutout) as urls:
         for row in rows:
             runs = [bench.take(row, urls[row.way], picture, 1, 1) for _ in range(bench.repeats)]
             taken = _median(runs)
             figures = f"{taken.cpu:.2f}", f"{taken.wall:.2f}", f"{taken.peak / _MEGABYTE:.0f}"
-            _row(row.name, *figures)
+            table.row(row.name, *figures)
 
 
 @contextmanager
@@ -286,14 +287,6 @@ def _cut(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _median(runs: list[Taken]) -> Taken:
     names = [field.name for field in fields(Taken)]
     return Taken(*(statistics.median(getattr(run, name) for run in runs) for name in names))
-
-
-def _head(*cells: str) -> None:
-    print(f"\n| {' | '.join(cells)} |\n|{'---|' * len(cells)}", flush=True)
-
-
-def _row(*cells: str) -> None:
-    print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import anyio
 import numpy as np
 import pytest
 from PIL import Image
@@ -31,6 +30,7 @@ from tests.pictures import as_file, ellipse, overlap, portrait
 from tests.shared.backends.serving import (
     answering,
     base64_text,
+    cancelled_when_reached,
     remote,
     removals,
     saying,
@@ -358,17 +358,8 @@ def test_only_a_service_has_tasks_to_take_up() -> None:
 async def test_cancelling_the_awaiting_task_ends_the_waiting_at_once(
     service: RunwareService,
 ) -> None:
-    hold = Hold()
-    service.faults.append(hold)
-    async with AsyncClient(settings_for(service)) as client, anyio.create_task_group() as group:
-
-        async def cancel_when_reached() -> None:
-            await anyio.to_thread.run_sync(hold.reached.wait)
-            group.cancel_scope.cancel()
-
-        group.start_soon(cancel_when_reached)
+    async with AsyncClient(settings_for(service)) as client, cancelled_when_reached(service):
         await client.remove_background(FILE)
-    assert not hold.release.is_set()
 
 
 @pytest.mark.anyio

@@ -17,7 +17,7 @@ from tests.fakes.networks import make_network
 from tests.fakes.runware_faults import Drop, DropMidAnswer, Hold, Refuse
 from tests.fakes.runware_service import RunwareService
 from tests.pictures import as_file, portrait
-from tests.shared.backends.serving import remote, removals, settings_for
+from tests.shared.backends.serving import cancelled_when_reached, remote, removals, settings_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -358,18 +358,9 @@ async def test_the_awaiting_client_gives_the_same(network: Path, tmp_path: Path,
 async def test_the_event_loop_goes_on_and_a_cancelled_task_stops_all(
     service: RunwareService,
 ) -> None:
-    hold = Hold()
-    service.faults.append(hold)
-    async with AsyncClient(settings_for(service)) as client, anyio.create_task_group() as group:
-
-        async def cancel_when_reached() -> None:
-            await anyio.to_thread.run_sync(hold.reached.wait)
-            group.cancel_scope.cancel()
-
-        group.start_soon(cancel_when_reached)
+    async with AsyncClient(settings_for(service)) as client, cancelled_when_reached(service):
         async for _ in client.remove_many(Counted(), jobs=1):
             raise AssertionError
-    assert not hold.release.is_set()
     assert at_work() == []
 
 

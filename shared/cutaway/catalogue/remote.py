@@ -1,4 +1,4 @@
-"""The background-removal models that Runware runs: their names, prices, and what each takes.
+"""What Runware offers: its background-removal models, their prices, and where it gives keys.
 
 From Runware's model pages and the schemas its own clients bundle (October 2026). A price is told
 only where Runware publishes one.
@@ -12,10 +12,24 @@ from decimal import Decimal
 
 from cutaway.errors import UnknownModel
 
-__all__ = ["DEFAULT_REMOTE", "RemoteModel", "find_remote", "remote_models", "twin_of"]
+__all__ = [
+    "DEFAULT_REMOTE",
+    "KEYS_PAGE",
+    "KEY_VARIABLE",
+    "RemoteModel",
+    "find_remote",
+    "remote_models",
+    "twin_of",
+]
 
 DEFAULT_REMOTE = "runware:112@2"
 """The model that a remote removal takes where none is named."""
+
+KEYS_PAGE = "https://my.runware.ai/signup"
+"""Where Runware gives keys."""
+
+KEY_VARIABLE = "RUNWARE_API_KEY"
+"""The environment's name for a key."""
 
 _AIR = re.compile(r"[a-z0-9][\w.-]*:[\w.-]+@[\w.-]+", re.IGNORECASE)
 

@@ -40,7 +40,8 @@ def command(*, backend: str | None) -> None:
 
     Get a key for the Runware API at https://my.runware.ai/signup.
     """
-    from cutaway.keys import VARIABLE, store_key
+    from cutaway.catalogue.remote import KEY_VARIABLE
+    from cutaway.keys import store_key
     from cutaway.settings import Settings
 
     settings = Settings.load()
@@ -48,7 +49,7 @@ def command(*, backend: str | None) -> None:
     store_key(_asked(account), account)
     click.echo(f"The key of {account} is in the system keyring now.")
     if settings.runware_api_key is not None:
-        click.echo(f"cutaway: the key in {VARIABLE} or the config file wins over it", err=True)
+        click.echo(f"cutaway: the key in {KEY_VARIABLE} or the config file wins over it", err=True)
 
 
 def account_of(backend: str | None, settings: Settings) -> str:

@@ -15,7 +15,8 @@ __all__ = ["command"]
 @click.pass_context
 def command(ctx: click.Context, *, backend: str | None) -> None:
     """Delete a service's key from the system keyring."""
-    from cutaway.keys import VARIABLE, forget_key
+    from cutaway.catalogue.remote import KEY_VARIABLE
+    from cutaway.keys import forget_key
     from cutaway.settings import Settings
 
     settings = Settings.load()
@@ -26,5 +27,5 @@ def command(ctx: click.Context, *, backend: str | None) -> None:
     else:
         click.echo(f"cutaway: the system keyring holds no key of {account}", err=True)
     if settings.runware_api_key is not None:
-        click.echo(f"cutaway: a key is still in {VARIABLE} or the config file", err=True)
+        click.echo(f"cutaway: a key is still in {KEY_VARIABLE} or the config file", err=True)
     ctx.exit(0 if forgotten else FAILED)

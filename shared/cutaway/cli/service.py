@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from cutaway.catalogue.remote import KEY_VARIABLE, KEYS_PAGE
 from cutaway.errors import AuthError
-from cutaway.keys import KEYS_PAGE, VARIABLE, find_key
+from cutaway.keys import find_key
+from cutaway.runware.base import NO_UUID
 from cutaway.runware.endpoint import RUNWARE, Endpoint
 
 if TYPE_CHECKING:
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     from cutaway.settings import Settings
 
 __all__ = ["check_task", "no_key", "with_key"]
-
-_ANY_PICTURE = "00000000-0000-4000-8000-000000000000"
 
 
 def with_key(settings: Settings, *, needed: bool) -> Settings:
@@ -44,7 +44,7 @@ def no_key() -> AuthError:
     """The error for Runware without its key; another service may need none."""
     return AuthError(
         f"there is no key of {RUNWARE}",
-        f"neither {VARIABLE}, the config file nor the system keyring has one",
+        f"neither {KEY_VARIABLE}, the config file nor the system keyring has one",
         f"Get one at {KEYS_PAGE}, then run: cutaway login",
     )
 
@@ -67,5 +67,5 @@ def check_task(
     from cutaway.backends.runware import RunwareBackend
 
     backend = RunwareBackend(settings)
-    backend.prepare_task(_ANY_PICTURE, backend.model(options.model), parameters or {})
+    backend.prepare_task(NO_UUID, backend.model(options.model), parameters or {})
     backend.close()

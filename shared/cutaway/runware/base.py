@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack, cast
 from uuid import uuid4
 
-from cutaway.catalogue.remote import DEFAULT_REMOTE, find_remote
+from cutaway.catalogue.remote import DEFAULT_REMOTE, KEY_VARIABLE, KEYS_PAGE, find_remote
 from cutaway.errors import AuthError, InvalidRequest, NotFound
-from cutaway.runware.credential import KEY_VARIABLE, Credential
+from cutaway.runware.credential import Credential
 from cutaway.runware.endpoint import RUNWARE, Endpoint
 from cutaway.runware.parameters import choice, uuid
 from cutaway.runware.pictures import check_address, data_uri, kind_of_picture
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from cutaway.runware.transport import Transport
     from cutaway.runware.wire import Courier
 
-__all__ = ["USUAL_PACE", "Order", "RunwareBase"]
+__all__ = ["NO_UUID", "USUAL_PACE", "Order", "RunwareBase"]
 
 USUAL_PACE = Pace()
 """How patient a client is that was told nothing else."""
@@ -156,7 +156,7 @@ class RunwareBase:
             OptionError: a parameter can't be used.
             UnknownModel: there is no such model.
         """
-        order = Order(image=_NO_UUID, model=model, task_uuid=_NO_UUID, parameters=parameters)
+        order = Order(image=NO_UUID, model=model, task_uuid=NO_UUID, parameters=parameters)
         return price(order.task(), order.remote)
 
     def __repr__(self) -> str:
@@ -177,7 +177,7 @@ class RunwareBase:
         self._check_credential()
         stores = order.upload and kind_of_picture(order.image) is not SourceKind.UUID
         # What is wrong with the task is told before its picture is uploaded.
-        task, message = self._message(replace(order, image=_NO_UUID) if stores else order)
+        task, message = self._message(replace(order, image=NO_UUID) if stores else order)
         if stores:
             task = replace(task, image=await self._store(order.image, courier))
             message = encode(task, self._dialect)
@@ -221,8 +221,7 @@ class RunwareBase:
             raise AuthError(
                 "Runware wants a key",
                 "none was given",
-                "Get one at https://my.runware.ai/signup, then run cutaway login or set "
-                f"{KEY_VARIABLE}",
+                f"Get one at {KEYS_PAGE}, then run cutaway login or set {KEY_VARIABLE}",
             )
 
 
@@ -236,5 +235,5 @@ def _transport(endpoint: Endpoint, credential: Credential | None, pace: Pace) ->
     return WebSocketTransport(endpoint, credential, pace)
 
 
-_NO_UUID = "00000000-0000-4000-8000-000000000000"
+NO_UUID = "00000000-0000-4000-8000-000000000000"
 """Stands where no picture, or no task, is needed yet."""

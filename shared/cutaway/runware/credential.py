@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 
+from cutaway.catalogue.remote import KEY_VARIABLE
 from cutaway.errors import ConfigError
 
-__all__ = ["KEY_VARIABLE", "Credential"]
-
-KEY_VARIABLE = "RUNWARE_API_KEY"
-"""The environment variable that holds the key of Runware's API."""
+__all__ = ["Credential"]
 
 
 class Credential:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from cutaway.catalogue.remote import KEY_VARIABLE, KEYS_PAGE
 from cutaway.errors import (
     AuthError,
     ContentRefused,
@@ -43,7 +44,7 @@ class _Verdict(NamedTuple):
 _KEY = _Verdict(
     AuthError,
     "the service doesn't accept the key",
-    "Get a key at https://my.runware.ai/signup, then run cutaway login or set RUNWARE_API_KEY",
+    f"Get a key at {KEYS_PAGE}, then run cutaway login or set {KEY_VARIABLE}",
 )
 _NO_KEY = _KEY._replace(what="the service wants a key")
 _FORBIDDEN = _Verdict(

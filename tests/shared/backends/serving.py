@@ -5,24 +5,34 @@ from __future__ import annotations
 import base64
 import io
 import json
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from PIL import Image
 
 from cutaway import Client, Settings
 from tests.fakes.runware_account import picture_in
-from tests.fakes.runware_faults import Answer
+from tests.fakes.runware_faults import Answer, Hold
 from tests.fakes.runware_service import RunwareService
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from tests.fakes.runware_faults import Fault
     from tests.fakes.runware_reading import Removal
     from tests.fakes.runware_service import Received
 
-__all__ = ["answering", "remote", "removals", "saying", "sent", "sent_picture", "settings_for"]
+__all__ = [
+    "answering",
+    "cancelled_when_reached",
+    "remote",
+    "removals",
+    "saying",
+    "sent",
+    "sent_picture",
+    "settings_for",
+]
 
 
 def settings_for(service: RunwareService, **choices: Any) -> Settings:
@@ -37,6 +47,22 @@ def remote(service: RunwareService, **choices: Any) -> Iterator[Client]:
     with Client(settings_for(service, **choices)) as client:
         yield client
     service.wait_until(lambda: not service.open_connections)
+
+
+@asynccontextmanager
+async def cancelled_when_reached(service: RunwareService) -> AsyncIterator[None]:
+    """Hold the next answer, and cancel the block once that is waited for."""
+    hold = Hold()
+    service.faults.append(hold)
+    async with anyio.create_task_group() as group:
+
+        async def cancel() -> None:
+            await anyio.to_thread.run_sync(hold.reached.wait)
+            group.cancel_scope.cancel()
+
+        group.start_soon(cancel)
+        yield
+    assert not hold.release.is_set()
 
 
 def answering(picture: bytes) -> RunwareService:
