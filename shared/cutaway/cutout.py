@@ -70,6 +70,7 @@ class Cutout:
     task_uuid: str | None
     _colour: NDArray[Any] = field(repr=False)
     _alpha: NDArray[Any] = field(repr=False)
+    _matte: NDArray[Any] = field(repr=False)
     _metadata: Metadata = field(repr=False)
 
     @property
@@ -120,6 +121,17 @@ class Cutout:
         """
         whole = _whole(self._view())
         return whole[..., 0] if self.options.output is Output.MASK else whole
+
+    @property
+    def matte(self) -> NDArray[Any]:
+        """How much of each pixel is subject, whatever the original's own transparency.
+
+        uint8 or uint16, shape (height, width), over the full range; read-only. The alpha of a
+        cutout is this, multiplied by the original's own.
+        """
+        matte = self._matte.view()
+        matte.flags.writeable = False
+        return matte
 
     @property
     def image(self) -> PIL.Image.Image:

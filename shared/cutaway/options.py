@@ -113,6 +113,7 @@ class Choices(TypedDict, total=False):
     alpha_matting_foreground_threshold: int
     alpha_matting_background_threshold: int
     alpha_matting_erode_size: int
+    feather: float
     clean_edges: bool
     format: ImageFormat | str
     quality: int
@@ -152,6 +153,10 @@ class RemovalOptions(BaseModel):
         _Threshold, Field(alias="alphaMattingBackgroundThreshold")
     ] = 10
     alpha_matting_erode_size: Annotated[_Threshold, Field(alias="alphaMattingErodeSize")] = 10
+    feather: Annotated[
+        float,
+        Field(ge=0, le=1000, allow_inf_nan=False, description="Fade the edge: a radius in pixels."),
+    ] = 0.0
     clean_edges: Annotated[
         bool, Field(description="Take the background's colour out of half-transparent pixels.")
     ] = True

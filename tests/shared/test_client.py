@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -129,6 +130,30 @@ def test_a_post_processed_mask_is_hard_edged(client: Client):
     assert overlap(result.array, TRUTH) > 0.97
 
 
+def test_a_feathered_edge_fades_over_pixels_that_were_sure(client: Client):
+    hard = RemovalOptions(output=Output.MASK, post_process_mask=True)
+    plain = client.remove_background(PICTURE, hard).matte
+    matte = client.remove_background(PICTURE, hard, feather=20).matte
+    soft = (matte > 2) & (matte < 253)
+    distance = cv2.distanceTransform(plain, cv2.DIST_L2, 5) + cv2.distanceTransform(
+        255 - plain, cv2.DIST_L2, 5
+    )
+    assert distance[soft].max() > 10
+    assert distance[soft].max() < 20
+    np.testing.assert_array_equal(matte[~soft] > 127, plain[~soft] > 127)
+    assert overlap(matte, TRUTH) > 0.97
+
+
+def test_the_colours_of_a_feathered_edge_are_cleaned(client: Client):
+    plain = client.remove_background(PICTURE, feather=10, clean_edges=False).array
+    clean = client.remove_background(PICTURE, feather=10).array
+    outside = (TRUTH == 0) & (plain[..., 3] > 25)
+    assert outside.any()
+    subject = np.array((190, 60, 40))
+    before, after = (np.abs(one[outside][:, :3] - subject).mean() for one in (plain, clean))
+    assert after < before / 3
+
+
 def test_alpha_matting_brings_out_a_soft_edge(client: Client):
     truth = ellipse(320, 240, softness=12)
     shares = truth[..., None]
@@ -196,6 +221,25 @@ def test_the_pictures_own_transparency_is_multiplied_in(client: Client):
         own = client.remove_background(np.dstack([PICTURE, alpha]), options).array[..., 3]
         assert (own[60, 160], own[120, 140], own[120, 180], own[5, 5]) == (255, 128, 0, 0)
         assert np.abs(own - without * alpha / 255).mean() < 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_the_matte_is_what_was_found_whatever_the_pictures_own_transparency(
+    client: Client, dtype: type
+):
+    most = np.iinfo(dtype).max
+    picture: Any = PICTURE.astype(dtype) * (most // 255)
+    alpha: Any = np.full((240, 320), most, dtype)
+    alpha[100:140, 120:160] = most // 2
+    opaque = client.remove_background(picture)
+    own = client.remove_background(np.dstack([picture, alpha]))
+    assert own.matte.dtype == dtype
+    assert own.matte[120, 140] == most
+    assert own.array[120, 140, 3] == most // 2
+    np.testing.assert_array_equal(opaque.matte, opaque.array[..., 3])
+    np.testing.assert_array_equal(own.matte[:100], own.array[:100, :, 3])
+    with pytest.raises(ValueError, match="read-only"):
+        own.matte[:] = 0
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 200), (200, 1), (2, 3), (5000, 3)])
@@ -285,7 +329,11 @@ def test_limits_come_from_the_settings(network: Path):
 def test_progress_names_each_stage_and_never_goes_backwards_within_one(client: Client):
     steps: list[Step] = []
     client.remove_background(
-        as_file(PICTURE), on_progress=steps.append, alpha_matting=True, post_process_mask=True
+        as_file(PICTURE),
+        on_progress=steps.append,
+        alpha_matting=True,
+        post_process_mask=True,
+        feather=5,
     )
     stages = list(dict.fromkeys(step.stage for step in steps))
     assert stages == [
@@ -295,6 +343,7 @@ def test_progress_names_each_stage_and_never_goes_backwards_within_one(client: C
         "refining",
         "post-processing",
         "matting",
+        "feathering",
         "cleaning edges",
     ]
     for stage in stages:
@@ -303,7 +352,9 @@ def test_progress_names_each_stage_and_never_goes_backwards_within_one(client: C
         assert (shares[0], shares[-1]) == (0, 1)
 
 
-@pytest.mark.parametrize("stage", ["decoding", "finding the subject", "matting", "cleaning edges"])
+@pytest.mark.parametrize(
+    "stage", ["decoding", "finding the subject", "matting", "feathering", "cleaning edges"]
+)
 def test_a_cancel_in_any_stage_ends_the_removal_there(client: Client, stage: str):
     cancellation = Cancellation()
     seen: list[str] = []
@@ -319,6 +370,7 @@ def test_a_cancel_in_any_stage_ends_the_removal_there(client: Client, stage: str
             on_progress=cancel_in_stage,
             cancellation=cancellation,
             alpha_matting=True,
+            feather=5,
         )
     assert seen[-1] == stage
 

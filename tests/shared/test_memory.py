@@ -47,6 +47,12 @@ def test_an_8_bit_cutout_takes_at_most_12_bytes_a_pixel(tmp_path: Path, ending: 
     assert _more_bytes(source, tmp_path / "cutout.png") <= 12 * _LARGE.pixels
 
 
+def test_a_transparent_picture_takes_at_most_12_bytes_a_pixel(tmp_path: Path) -> None:
+    source = _picture(tmp_path / "photo.png", _LARGE, transparent=True)
+    more = _more_bytes(source, tmp_path / "cutout.png", feather=45)
+    assert more <= 12 * _LARGE.pixels
+
+
 def test_an_opaque_webp_takes_at_most_12_bytes_a_pixel(tmp_path: Path) -> None:
     source = _picture(tmp_path / "photo.jpg", _MIDDLING)
     more = _more_bytes(source, tmp_path / "flattened.webp", output="flattened")
@@ -85,12 +91,13 @@ def test_a_remote_cutout_takes_at_most_12_bytes_a_pixel(tmp_path: Path, send: st
     assert more <= 12 * _LARGE.pixels
 
 
-def _picture(path: Path, size: Size, *, depth: int = 8) -> Path:
+def _picture(path: Path, size: Size, *, depth: int = 8, transparent: bool = False) -> Path:
     """A file of a picture with noise in it, as a photo has."""
     small = portrait(size.width // 4, size.height // 4)
     colour = cv2.resize(small, size, interpolation=cv2.INTER_NEAREST)
     deep: NDArray[Any] = colour if depth == 8 else colour.astype(np.uint16) * np.uint16(257)
-    cv2.imwrite(str(path), deep[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    channels = [deep[..., ::-1]] + [np.full_like(deep[..., 0], 200)] * transparent
+    cv2.imwrite(str(path), np.dstack(channels), [cv2.IMWRITE_PNG_COMPRESSION, 1])
     return path
 
 

@@ -21,6 +21,7 @@ def test_the_defaults_are_the_documented_ones():
     assert options.alpha_matting_foreground_threshold == 240
     assert options.alpha_matting_background_threshold == 10
     assert options.alpha_matting_erode_size == 10
+    assert options.feather == 0
     assert options.clean_edges
     assert options.format is ImageFormat.PNG
     assert options.quality == 95
@@ -62,6 +63,7 @@ def test_the_apis_own_names_are_aliases():
         ("alpha_matting_foreground_threshold", 1, 255),
         ("alpha_matting_background_threshold", 1, 255),
         ("alpha_matting_erode_size", 1, 255),
+        ("feather", 0, 1000),
     ],
 )
 def test_numbers_are_taken_to_their_limits_and_no_farther(field: str, low: int, high: int):
@@ -70,6 +72,12 @@ def test_numbers_are_taken_to_their_limits_and_no_farther(field: str, low: int, 
     for refused in (low - 1, high + 1):
         with pytest.raises(OptionError, match=field):
             RemovalOptions.parse({field: refused})
+
+
+@pytest.mark.parametrize("radius", ["inf", "nan"])
+def test_a_feather_is_a_finite_number(radius: str):
+    with pytest.raises(OptionError, match="feather can't be used"):
+        RemovalOptions(feather=float(radius))
 
 
 @given(BYTE, BYTE, BYTE, BYTE)

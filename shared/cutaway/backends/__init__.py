@@ -74,6 +74,14 @@ class Backend(Protocol):
         """
         ...
 
+    def check(self, options: RemovalOptions) -> str:
+        """The name of the model that `options` lead to, if it can be used; nothing is sent.
+
+        Raises:
+            CutawayError: `find_subject` would fail with these options, whatever the picture.
+        """
+        ...
+
     def close(self) -> None:
         """Release what is kept warm between removals."""
         ...

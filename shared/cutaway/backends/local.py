@@ -71,6 +71,10 @@ class LocalBackend:
         warnings = (NO_MODEL,) if lacking else ()
         return Finding(matte, name, (*warnings, *doubts(matte.confidence)))
 
+    def check(self, options: RemovalOptions) -> str:
+        """Name the model that would run; see `Backend`."""
+        return self.choose(options.model)[0]
+
     def choose(self, model: str) -> tuple[str, Path | None]:
         """The name and file of the model that would run for `model` (no file: classical).
 

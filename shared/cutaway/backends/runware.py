@@ -23,6 +23,7 @@ from cutaway.backends.upload import LONGEST_KEPT, upload_of
 from cutaway.errors import CutawayError, OptionError, UnknownModel
 from cutaway.keys import find_key
 from cutaway.options import RemovalOptions
+from cutaway.runware.base import NO_UUID
 from cutaway.runware.endpoint import Endpoint
 from cutaway.runware.pictures import check_address
 from cutaway.sources import SourceKind, kind_of
@@ -151,6 +152,13 @@ class RunwareBackend:
             upload = self.upload_of(pixels, original)
         result = self._submit(upload.image, model, self._for_matte(), progress)
         return self._found(result, model, pixels, upload.size, progress)
+
+    def check(self, options: RemovalOptions) -> str:
+        """Name the model that would run, as its AIR; see `Backend`."""
+        model = self.model(options.model)
+        self.wire.check_key()
+        self.prepare_task(NO_UUID, model, self._for_matte())
+        return model.air
 
     def take_up(
         self, task_uuid: str, pixels: Pixels, options: RemovalOptions, progress: Progress

@@ -60,6 +60,7 @@ class Flags:
     background_threshold: int | None
     erode_size: int | None
     post_process_mask: bool
+    feather: float | None
     clean_edges: bool
     drop_metadata: bool
     overwrite: bool
@@ -110,6 +111,7 @@ class Flags:
             "background": self.background,
             "post_process_mask": self.post_process_mask,
             "alpha_matting": self.alpha_matting,
+            "feather": self.feather,
             "clean_edges": self.clean_edges,
             "format": format,
             "quality": self.quality,

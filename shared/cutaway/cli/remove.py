@@ -77,6 +77,12 @@ _SECTIONS = {
 @click.option("--erode-size", type=_BYTE, help="For alpha matting.  [default: 10]")
 @click.option("--post-process-mask", is_flag=True, help="Smooth the mask and make it hard-edged.")
 @click.option(
+    "--feather",
+    metavar="PIXELS",
+    type=click.FloatRange(0, 1000),
+    help="Fade the edge over so many pixels.  [default: 0]",
+)
+@click.option(
     "--clean-edges/--no-clean-edges",
     default=True,
     help="Take the background's colour out of the edges, or leave it.  [default: take it out]",

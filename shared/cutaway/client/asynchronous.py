@@ -179,6 +179,17 @@ class AsyncClient:
         )
         return await in_thread(work, cancellation)
 
+    async def check(
+        self,
+        options: RemovalOptions | None = None,
+        *,
+        size: tuple[int, int] | None = None,
+        **choices: Unpack[Choices],
+    ) -> str:
+        """Make sure of what can be made sure of without the picture; see `Client.check`."""
+        work = partial(self._client.check, options, size=size, **choices)
+        return await to_thread.run_sync(work, abandon_on_cancel=True)
+
     async def models(self) -> tuple[ModelFacts, ...]:
         """Every model that a removal can name; see `Client.models`."""
         return await to_thread.run_sync(self._client.models, abandon_on_cancel=True)

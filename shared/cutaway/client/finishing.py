@@ -8,6 +8,7 @@ import numpy as np
 
 from cutaway.compositing.composition import multiply_into, share
 from cutaway.compositing.edge_colours import clean_edge_colours
+from cutaway.compositing.feathering import feather
 from cutaway.cutout import Cutout
 from cutaway.engine import matting, refinement
 from cutaway.engine.trimap import BACKGROUND, FOREGROUND, post_process_mask, trimap
@@ -41,12 +42,11 @@ def finish(
     Raises:
         Cancelled: the caller stopped it.
     """
-    alpha = _full_matte(pixels, finding, options, progress)
+    matte = _full_matte(pixels, finding, options, progress)
     if not options.keep_metadata or _turns_to_colour(pixels, options):
         pixels = profiles.srgb_pixels(pixels)
-    colour = _colour(pixels, alpha, options, progress)
-    if pixels.alpha is not None:
-        multiply_into(alpha, pixels.alpha)
+    colour = _colour(pixels, matte, options, progress)
+    alpha = _under_its_own(matte, pixels)
     return Cutout(
         options=options,
         model=finding.model,
@@ -59,6 +59,7 @@ def finish(
         task_uuid=finding.task_uuid,
         _colour=colour,
         _alpha=alpha,
+        _matte=matte,
         _metadata=_kept(pixels.metadata, options),
     )
 
@@ -98,6 +99,9 @@ def _full_matte(
     if options.alpha_matting:
         with progress.stage("matting"):
             alpha = _matted(alpha, guide, options, progress)
+    if options.feather:
+        with progress.stage("feathering"):
+            feather(alpha, options.feather, progress)
     return alpha
 
 
@@ -115,6 +119,15 @@ def _matted(
     solved = matting.estimate_alpha(guide, unknown, progress)
     solved *= np.iinfo(alpha.dtype).max
     return np.rint(solved, out=solved).astype(alpha.dtype)
+
+
+def _under_its_own(matte: NDArray[Any], pixels: Pixels) -> NDArray[Any]:
+    """The matte, multiplied by the picture's own transparency where it has any."""
+    if pixels.alpha is None:
+        return matte
+    alpha = matte.copy()
+    multiply_into(alpha, pixels.alpha)
+    return alpha
 
 
 def _colour(

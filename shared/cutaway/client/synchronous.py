@@ -16,6 +16,7 @@ from cutaway.client.many import Crew, removals, work_of
 from cutaway.client.models import model_facts
 from cutaway.client.pictures import Submitted, open_picture
 from cutaway.errors import ConfigError, OptionError
+from cutaway.images.limits import check_pixels
 from cutaway.options import RemovalOptions
 from cutaway.progress import Progress
 from cutaway.settings import Settings
@@ -138,6 +139,7 @@ class Client:
         if service and (uuid := _stored_uuid(picture)):
             return _removed_there(service, uuid, chosen, progress, earlier)
         pixels, original, name = self._open(picture, progress)
+        del source, picture  # an array that the caller keeps no hold of is free from here on
         if service and earlier:
             finding = service.take_up(earlier.task_uuid, pixels, chosen, progress)
         else:
@@ -238,6 +240,31 @@ class Client:
             return service.prepare_stored(uuid, chosen)
         pixels, original, _ = self._open(source, Progress(on_progress, cancellation))
         return service.prepare(pixels, chosen, original)
+
+    def check(
+        self,
+        options: RemovalOptions | None = None,
+        *,
+        size: tuple[int, int] | None = None,
+        **choices: Unpack[Choices],
+    ) -> str:
+        """Make sure of what can be made sure of without the picture; nothing is sent.
+
+        Args:
+            options: What is to be done.
+            size: The picture's width and height, if they are to be checked as well.
+            choices: Single options by name, over those in `options`.
+
+        Returns:
+            The name of the model that would run, an AIR at a service.
+
+        Raises:
+            CutawayError: a removal with these options would fail, such as for want of the model's
+                file or of a service's key, or at a picture of that size.
+        """
+        if size is not None:
+            check_pixels(*size, self.settings.limits)
+        return self._backend.check((options or RemovalOptions()).but(choices))
 
     def models(self) -> tuple[ModelFacts, ...]:
         """Every model that a removal can name: what is here, what Runware has, and its price.

@@ -159,6 +159,15 @@ class RunwareBase:
         order = Order(image=NO_UUID, model=model, task_uuid=NO_UUID, parameters=parameters)
         return price(order.task(), order.remote)
 
+    def check_key(self) -> None:
+        """Raise `AuthError` if there is no key, and Runware would want one; nothing is sent."""
+        if self._credential is None and self._endpoint.account == RUNWARE:
+            raise AuthError(
+                "Runware wants a key",
+                "none was given",
+                f"Get one at {KEYS_PAGE}, then run cutaway login or set {KEY_VARIABLE}",
+            )
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._endpoint.origin!r}, {self._endpoint.kind!r})"
 
@@ -166,7 +175,7 @@ class RunwareBase:
         return self._wire.start(partial(self._submit, order))
 
     def _begin_waiting(self, task_uuid: str) -> Future[Result]:
-        self._check_credential()
+        self.check_key()
         wanted = uuid("task_uuid", task_uuid)
         return self._wire.start(lambda courier: courier.await_result(wanted))
 
@@ -174,7 +183,7 @@ class RunwareBase:
         return self._wire.start(partial(self._store, image))
 
     async def _submit(self, order: Order, courier: Courier) -> Result:
-        self._check_credential()
+        self.check_key()
         stores = order.upload and kind_of_picture(order.image) is not SourceKind.UUID
         # What is wrong with the task is told before its picture is uploaded.
         task, message = self._message(replace(order, image=NO_UUID) if stores else order)
@@ -190,7 +199,7 @@ class RunwareBase:
             raise
 
     async def _store(self, image: str | bytes, courier: Courier) -> str:
-        self._check_credential()
+        self.check_key()
         kind = kind_of_picture(image)
         if isinstance(image, str) and kind is SourceKind.UUID:
             return image.strip()
@@ -215,14 +224,6 @@ class RunwareBase:
             from cutaway.sources.guard import PUBLIC_ONLY
 
             await to_thread(check_address, image, PUBLIC_ONLY)
-
-    def _check_credential(self) -> None:
-        if self._credential is None and self._endpoint.account == RUNWARE:
-            raise AuthError(
-                "Runware wants a key",
-                "none was given",
-                f"Get one at {KEYS_PAGE}, then run cutaway login or set {KEY_VARIABLE}",
-            )
 
 
 def _transport(endpoint: Endpoint, credential: Credential | None, pace: Pace) -> Transport:

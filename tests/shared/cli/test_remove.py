@@ -68,6 +68,8 @@ def test_quality_reaches_the_encoder(photo: Path, quick: Words) -> None:
         (["--weights", "missing.onnx"], "does not exist"),
         (["--weights", "photo.jpg"], "a file doesn't say which model it is"),
         (["--quality", "0"], "20<=x<=99"),
+        (["--feather", "-1"], "0<=x<=1000"),
+        (["--feather", "nan"], "feather can't be used"),
         (["also.jpg", "-o", "cut.png"], "is one file"),
         (["also.jpg", "-o", "-"], "standard output takes one picture"),
     ],
@@ -205,6 +207,16 @@ def test_a_post_processed_mask_is_hard_edged(photo: Path, quick: Words) -> None:
     assert cli("remove", photo, *view).exit_code == 0
     with Image.open("photo-mask.png") as mask:
         assert set(np.unique(np.asarray(mask))) == {0, 255}
+
+
+def test_an_edge_fades_as_far_as_told(photo: Path, quick: Words) -> None:
+    shares = []
+    for pixels in ("0", "12.5"):
+        flags = ("--post-process-mask", "--feather", pixels, "--output", "mask", "--overwrite")
+        done = cli("remove", photo, *flags, *quick, "--json")
+        shares.append(json_lines(done.stdout)[0]["soft_edge_share"])
+    assert shares[0] == 0
+    assert shares[1] > 0.1
 
 
 def test_edges_keep_the_backgrounds_colour_when_told_to(photo: Path, quick: Words) -> None:
