@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
-_OURS = ("CUTAWAY_", "U2NET_", "REMBG_", "HF_", "XDG_", "RUNWARE_")
+_OURS = ("CUTAWAY_", "U2NET_", "REMBG_", "HF_", "XDG_", "RUNWARE_", "GIMP2_", "GIMP3_")
 
 
 @pytest.fixture(autouse=True)

@@ -25,6 +25,7 @@ RULES = "The wire's rules are pure: no socket, clock or chance, so that any hist
 PIXELS = "The wire knows no pixels"
 RUNTIME = "Only onnxruntime's own module knows it"
 PUBLIC_FACE = "Front ends use the public face of the core"
+PLUG_IN = "What GIMP loads knows only itself"
 
 VIOLATIONS = [
     pytest.param(FRONT_ENDS, "cutaway_mcp/planted.py", "import cutaway_gimp", id="a-sibling"),
@@ -39,6 +40,8 @@ VIOLATIONS = [
     pytest.param(PIXELS, "cutaway/runware/planted.py", "import numpy", id="pixels"),
     pytest.param(RUNTIME, "cutaway/images/planted.py", "import onnxruntime", id="the-runtime"),
     pytest.param(PUBLIC_FACE, "cutaway_gimp/planted.py", "import cutaway.engine", id="a-back-door"),
+    pytest.param(PLUG_IN, "cutaway_gimp/plug_in/planted.py", "import numpy", id="a-library"),
+    pytest.param(PLUG_IN, "cutaway_gimp/plug_in/frames.py", "import cutaway", id="the-core"),
 ]
 
 
