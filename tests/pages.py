@@ -16,6 +16,7 @@ PAGES = (
     "docs/models.md",
     "docs/runware.md",
     "docs/agents.md",
+    "docs/gimp.md",
 )
 """Those that tell how to use Cutaway."""
 

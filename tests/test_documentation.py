@@ -26,6 +26,8 @@ from cutaway.cli.remove import command as remove
 from cutaway.cli.sections import SectionedCommand
 from cutaway.options import RemovalOptions
 from cutaway.settings import Settings
+from cutaway_gimp.plug_in.arguments import ARGUMENTS, OUTPUTS
+from cutaway_gimp.profiles import places_here
 from cutaway_mcp.command import parser as mcp_parser
 from cutaway_mcp.facts import CutoutFacts
 from tests.conftest import ROOT
@@ -45,7 +47,7 @@ SCRIPTS = Path(sys.executable).parent
 CI = ROOT / ".ci" / "run"
 
 ALL_BLOCKS = [block for page in PAGES for block in blocks(page)]
-PYTHON = [block for block in ALL_BLOCKS if block.language == "python"]
+PYTHON = [block for block in ALL_BLOCKS if block.language == "python" and block.run]
 BASH = [block for block in ALL_BLOCKS if block.language == "bash" and block.run]
 CONFIGS = [block for block in ALL_BLOCKS if block.language in {"json", "toml"}]
 COMMANDS = [
@@ -70,8 +72,20 @@ NOT_RUN = [
     ("docs/agents.md", "claude mcp add"),
     ("docs/agents.md", "cutaway-mcp --http --port 8000"),
     ("docs/agents.md", "cutaway-mcp --http --host 0.0.0.0"),
+    ("docs/gimp.md", "uv tool install ."),
+    ("docs/gimp.md", "cutaway gimp uninstall"),
+    ("docs/gimp.md", "(plug-in-cutaway-remove-background"),
+    ("docs/gimp.md", "procedure = Gimp.get_pdb()"),  # tests/gimp_plugin/test_macros.py runs these
+    ("docs/gimp.md", "mkdir -p cutouts"),
+    ("docs/gimp.md", "gimp-console"),
+    ("docs/gimp.md", "mkdir -p masks"),
+    ("docs/gimp.md", "gimp-console"),
+    ("docs/gimp.md", "(python-fu-cutaway-remove-background"),  # and GIMP 2.10 can't be had
+    ("docs/gimp.md", "new = pdb.python_fu_cutaway_remove_background("),
+    ("docs/gimp.md", "flatpak override --user"),
 ]
-"""What installs, asks the network, or serves until it is stopped: the page, and how it begins."""
+"""What installs or takes out, asks the network, runs in GIMP, or serves until it is stopped: the
+page, and how it begins."""
 
 
 @pytest.fixture
@@ -143,6 +157,15 @@ def test_a_python_example_runs_as_it_stands(block: Block, folder: Path, service:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture
+def _gimp_profile(isolated_home: Path) -> None:
+    """The profile of a GIMP that was started once."""
+    home = places_here().homes[0]
+    assert isolated_home in home.parents
+    (home / "3.0").mkdir(parents=True)
+
+
+@pytest.mark.usefixtures("_gimp_profile")
 @pytest.mark.parametrize("block", BASH, ids=str)
 def test_a_shell_example_runs_as_it_stands(block: Block, folder: Path, service: str) -> None:
     done = in_shell(with_stand_in(block.body, service), folder)
@@ -155,7 +178,9 @@ def test_only_what_needs_a_network_or_installs_is_not_run() -> None:
     for block, (page, beginning) in zip(skipped, NOT_RUN, strict=True):
         assert block.page == page
         assert block.body.startswith(beginning)
-    assert {block.language for block in ALL_BLOCKS} == {"python", "bash", "json", "toml"}
+    assert {block.language for block in ALL_BLOCKS} == {
+        *("python", "bash", "json", "toml", "scheme"),
+    }
 
 
 @pytest.mark.parametrize("block", CONFIGS, ids=str)
@@ -391,6 +416,30 @@ def test_the_rooms_are_those_that_the_linter_keeps_apart() -> None:
     expected = [", ".join(f"`{room}`" for room in rank.split(" | ")) for rank in rooms]
     assert [row[0] for row in table("CONTRIBUTING.md", "## The house")] == expected[:-1]
     assert expected[-1] == "`_version`"
+
+
+def test_the_arguments_of_the_plug_in_are_all_told() -> None:
+    expected = [
+        [f"`{one.name}`", f"`{shown(one.default)}`" if one.default != "" else "none", one.help]
+        for one in ARGUMENTS
+    ]
+    assert table("docs/gimp.md", "### All settings") == expected
+
+
+def shown(default: object) -> str:
+    """A default as a macro writes it."""
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def test_the_results_of_the_plug_in_are_all_told() -> None:
+    assert [row[0] for row in table("docs/gimp.md", "## Use it")] == [f"`{one}`" for one in OUTPUTS]
+
+
+def test_the_plug_ins_doctor_says_what_the_page_tells() -> None:
+    modules = (ROOT / "gimp_plugin" / "cutaway_gimp").glob("*.py")
+    said = "".join(path.read_text(encoding="utf-8") for path in modules)
+    for message, _ in table("docs/gimp.md", "## When something is wrong"):
+        assert message.strip("`") in said
 
 
 @pytest.mark.parametrize("name", ["sample.jpg", "cutout.jpg"])
