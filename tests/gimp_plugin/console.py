@@ -239,7 +239,7 @@ class Console:
     def clear(self) -> None:
         """Delete every image, and bring back the real worker."""
         self.run("clear()")
-        self._use(self.workplace.python)
+        self.use(self.workplace.python)
 
     def processes(self) -> list[str]:
         """The command lines of our plug-in's processes and of its workers."""
@@ -256,7 +256,7 @@ class Console:
         """Have the plug-in start a worker that does as it is told, until `clear`."""
         folder = Path(tempfile.mkdtemp(dir=self.home, prefix="worker-"))
         worker = ScriptedWorker(folder, script)
-        self._use(self.workplace.inside(worker.python))
+        self.use(self.workplace.inside(worker.python))
         return worker
 
     def set_for_worker(self, **environment: str) -> None:
@@ -266,10 +266,10 @@ class Console:
         lines = ["#!/bin/sh", *exports, f'exec {self.workplace.python} "$@"', ""]
         wrapper.write_text("\n".join(lines), encoding="utf-8")
         wrapper.chmod(0o755)
-        self._use(self.workplace.inside(wrapper))
+        self.use(self.workplace.inside(wrapper))
 
-    def _use(self, python: str) -> None:
-        """Have the plug-in start the worker with another interpreter."""
+    def use(self, python: str) -> None:
+        """Have the plug-in start the worker with another interpreter, until `clear`."""
         record = self.plug_in / "installed.json"
         told = json.loads(record.read_text(encoding="utf-8"))
         record.write_text(json.dumps({**told, "python": python}), encoding="utf-8")

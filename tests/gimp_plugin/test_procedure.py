@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -263,8 +262,7 @@ def test_a_worker_that_ends_is_told_and_nothing_is_changed(
 def test_where_cutaway_is_missing_it_is_told_how_to_install_it(
     gimp: Console, image: int, photo: int, python: str, told: str
 ):
-    record = gimp.plug_in / "installed.json"
-    record.write_text(json.dumps({"python": python}), encoding="utf-8")
+    gimp.use(python)
     outcome = gimp.remove(image, [photo])
     assert outcome.status == "execution-error"
     assert told in outcome.error
