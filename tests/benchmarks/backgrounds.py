@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Background = Callable[[int, int, Generator], Floats]
 
-__all__ = ["BACKGROUNDS", "made_set"]
+__all__ = ["BACKGROUNDS", "at_random", "made_set", "pictured", "subject_of", "with_room"]
 
 _LONGEST = 360
 """The longer side of a subject, in pixels."""
@@ -36,17 +36,30 @@ _GREEN = (45.0, 170.0, 75.0)
 def made_set(background: str, pairs: Iterable[Pair]) -> Iterator[Pair]:
     """The subject of each pair, alone on a background named in `BACKGROUNDS`."""
     for pair in pairs:
-        random = np.random.default_rng(zlib.crc32(f"{background}/{pair.name}".encode()))
-        colour, truth = _placed(*_subject(pair), random)
+        random = at_random(background, pair)
+        colour, truth = with_room(*subject_of(pair), random)
         height, width = truth.shape
         behind = BACKGROUNDS[background](height, width, random)
-        matte = truth[..., None]
-        picture = matte * colour + (1 - matte) * behind
-        picture += random.normal(0, _NOISE.get(background, _SENSOR), picture.shape)
-        yield Pair(pair.name, np.rint(picture).clip(0, 255).astype(np.uint8), truth)
+        yield pictured(pair, (colour, truth), behind, _NOISE.get(background, _SENSOR), random)
 
 
-def _subject(pair: Pair) -> tuple[Floats, Floats]:
+def at_random(what: str, pair: Pair) -> Generator:
+    """Chances that are the same for the same set and pair."""
+    return np.random.default_rng(zlib.crc32(f"{what}/{pair.name}".encode()))
+
+
+def pictured(
+    pair: Pair, subject: tuple[Floats, Floats], behind: Floats, noise: float, random: Generator
+) -> Pair:
+    """A subject's colour and matte before a background of its size, with a sensor's noise."""
+    colour, truth = subject
+    matte = truth[..., None]
+    picture = matte * colour + (1 - matte) * behind
+    picture += random.normal(0, noise, picture.shape)
+    return Pair(pair.name, np.rint(picture).clip(0, 255).astype(np.uint8), truth)
+
+
+def subject_of(pair: Pair) -> tuple[Floats, Floats]:
     """The subject cropped by its mask, its edge softened: colour and matte."""
     left, top, width, height = cv2.boundingRect((pair.truth > 0.5).astype(np.uint8))
     box = slice(top, top + height), slice(left, left + width)
@@ -62,7 +75,7 @@ def _subject(pair: Pair) -> tuple[Floats, Floats]:
     return colour.astype(np.float64), soft.astype(np.float64, copy=False)
 
 
-def _placed(colour: Floats, matte: Floats, random: Generator) -> tuple[Floats, Floats]:
+def with_room(colour: Floats, matte: Floats, random: Generator) -> tuple[Floats, Floats]:
     """A subject somewhere near the middle of a picture with room around it."""
     height, width = matte.shape
     tall, wide = round(height * _ROOM), round(width * _ROOM)

@@ -62,6 +62,15 @@ def ellipse(
     return _soft((1 - radius) * min(down, right))
 
 
+def shadow(alpha: NDArray[np.float64], strength: float) -> NDArray[np.float64]:
+    """How much light is left behind a subject that casts a soft shadow to the lower right."""
+    height, width = alpha.shape
+    move = np.array([[1, 0, 0.09 * width], [0, 1, 0.06 * height]])
+    cast = cv2.warpAffine(alpha, move, (width, height))
+    soft = cv2.GaussianBlur(cast, (0, 0), 0.015 * max(height, width))
+    return np.asarray(1 - strength * soft[..., None])
+
+
 def white(height: int, width: int) -> NDArray[np.float64]:
     """A white sweep, as in product shots."""
     return np.full((height, width, 3), 250.0)

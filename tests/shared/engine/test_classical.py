@@ -118,6 +118,38 @@ def test_two_coloured_clutter_gives_no_confidence(seed: int):
     assert find(made.clutter(300, 400, seed)).confidence < 0.6
 
 
+@pytest.mark.parametrize("strength", [0.4, 0.6])
+@pytest.mark.parametrize("subject", [made.disc, made.blob])
+@pytest.mark.parametrize("background", [made.white, made.plain, made.gradient])
+def test_the_soft_shadow_of_a_subject_is_not_part_of_it(
+    subject: made.Subject, background: made.Background, strength: float
+):
+    truth = subject(300, 400)
+    light = made.shadow(truth, strength)
+    matte = find(made.photographed(truth, background(300, 400) * light))
+    assert overlap(at_size_of(truth, matte), truth) > 0.94
+
+
+@pytest.mark.parametrize(
+    ("background", "grey"),
+    [(made.white, 60), (made.white, 120), (made.white, 190), (made.gradient, 60)],
+)
+def test_a_flat_grey_subject_is_no_shadow(background: made.Background, grey: int):
+    truth = made.blob(300, 400)
+    matte = find(made.photographed(truth, background(300, 400), (grey, grey, grey)))
+    assert overlap(at_size_of(truth, matte), truth) > 0.94
+
+
+@pytest.mark.parametrize("background", [made.white, made.plain, made.gradient])
+def test_a_subject_that_the_top_or_a_side_of_a_smooth_picture_cuts_is_kept_whole(
+    background: made.Background,
+):
+    upright = made.bust(300, 400)
+    for truth in (upright[::-1], upright.T):
+        matte = find(made.photographed(truth, background(*truth.shape)))
+        assert overlap(at_size_of(truth, matte), truth) > 0.94
+
+
 def disagreeing(truth: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.roll(truth, truth.shape[1] // 3, axis=1).astype(np.float32)
 

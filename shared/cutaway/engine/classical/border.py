@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from cutaway.engine.classical.backdrop import smooth_backdrop
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,6 +25,7 @@ _SIDES = 4
 _BOTTOM = 1
 _TOUCHED = 0.03  # the share of a side that a colour must take to be there
 _FARTHEST = 12.0
+_MOST_CUTS = 4  # places where the frame may cut the subject; clutter meets it in more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,19 +41,27 @@ class Border:
     clusters: NDArray[np.int32]
 
 
-def background_border(lab: NDArray[np.float32]) -> Border:
+def background_border(lab: NDArray[np.float32], rgb: NDArray[np.uint8]) -> Border:
     """Find the part of the border that is background.
 
-    All of it is, but for colours that are met at the bottom only: there the frame cuts people and
-    things that stand on the ground, so those colours may be the subject's own.
+    Where most of it is one smooth backdrop, only that is: the rest, in few places, is a subject
+    that the frame cuts. Otherwise all of it is, but for colours that are met at the bottom only:
+    there the frame cuts people and things that stand on the ground, so those colours may be the
+    subject's own.
 
     Args:
         lab: float32, shape (height, width, 3), CIE Lab.
+        rgb: uint8, shape (height, width, 3), the same picture.
     """
     sides = _sides(lab.shape[0], lab.shape[1])
     strip = sides >= 0
     clusters = np.full(sides.shape, -1, np.int32)
     clusters[strip] = _clustered(lab[strip])
+    backdrop = smooth_backdrop(rgb, strip)
+    if backdrop is not None:
+        plain = strip & backdrop.shows_at(rgb)
+        if _runs(strip & ~plain) <= _MOST_CUTS:
+            return Border(plain, clusters)
     counts = np.zeros((_SIDES, _CLUSTERS))
     np.add.at(counts, (sides[strip], clusters[strip]), 1)
     shares = counts / counts.sum(axis=1, keepdims=True)
@@ -91,6 +102,13 @@ def _models(
             spread = np.cov(colours, rowvar=False) + _SPREAD_FLOOR * np.eye(3)
             whitening = np.linalg.cholesky(np.linalg.inv(spread))
             yield colours.mean(axis=0), whitening.astype(np.float32)
+
+
+def _runs(pixels: NDArray[np.bool_]) -> int:
+    """Count the connected groups of pixels, those of single pixels apart."""
+    joined = cv2.morphologyEx(pixels.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    stats = cv2.connectedComponentsWithStats(joined, connectivity=8)[2]
+    return int(np.count_nonzero(stats[1:, cv2.CC_STAT_AREA] >= _FEWEST_PIXELS))
 
 
 def _sides(height: int, width: int) -> NDArray[np.int8]:

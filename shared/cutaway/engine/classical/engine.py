@@ -10,7 +10,8 @@ import numpy as np
 from cutaway.engine.classical.confidence import confidence
 from cutaway.engine.classical.evidence import only_noise, outline_step
 from cutaway.engine.classical.saliency import cues, mean_cue
-from cutaway.engine.classical.segmentation import cleaned, cut_out
+from cutaway.engine.classical.segmentation import cleaned, cut_again, cut_out
+from cutaway.engine.classical.shadows import cast_shadow
 from cutaway.engine.matte import Matte
 from cutaway.engine.reduction import reduced
 from cutaway.errors import NoSubjectFound
@@ -48,6 +49,9 @@ class ClassicalEngine:
             progress.advance(0.1 + 0.15 * len(found))
         saliency = mean_cue(found)
         mask = cleaned(cut_out(picture, saliency), saliency)
+        shadow = cast_shadow(picture, mask)
+        if shadow.any():
+            mask = cleaned(cut_again(picture, mask, shadow), saliency)
         progress.advance(0.9)
         if outline_step(picture, mask) < _FAINTEST_STEP:
             raise _no_subject("nothing in the picture has an outline")

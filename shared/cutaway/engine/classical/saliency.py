@@ -38,7 +38,7 @@ def cues(rgb: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
     """
     smooth = cv2.GaussianBlur(rgb, (0, 0), _BLUR).astype(np.float32) / np.float32(255)
     lab = cv2.cvtColor(smooth, cv2.COLOR_RGB2Lab).astype(np.float32, copy=False)
-    border = background_border(lab)
+    border = background_border(lab, rgb)
     yield _stretched(barrier_distance(lab, border.background))
     yield _stretched(colour_distance(lab, border))
     patches = split(lab, _PATCHES)

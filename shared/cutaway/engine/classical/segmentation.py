@@ -10,10 +10,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["cleaned", "cut_out", "otsu_mask"]
+__all__ = ["cleaned", "cut_again", "cut_out", "otsu_mask"]
 
 _COARSE_SIDE = 200
-_COARSE_ROUNDS = 4
+_COARSE_ROUNDS = 2
 _FINE_ROUNDS = 1
 _BAND = 6  # pixels on either side: three of the coarse copy
 _FEWEST_PIXELS = 20
@@ -49,6 +49,21 @@ def cut_out(rgb: NDArray[np.uint8], saliency: NDArray[np.float32]) -> NDArray[np
     )
     near = cv2.resize(coarse.astype(np.float32), (width, height)).round().astype(bool)
     return _grab_cut(rgb, _band(near), _FINE_ROUNDS)
+
+
+def cut_again(
+    rgb: NDArray[np.uint8], mask: NDArray[np.bool_], shadow: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Cut a band along a mask's outline once more, now that some of the mask is background.
+
+    Args:
+        rgb: uint8, shape (height, width, 3).
+        mask: bool, shape (height, width), True on the subject and on `shadow`.
+        shadow: bool, shape (height, width), True on what is surely background.
+    """
+    seeds = _band(mask & ~shadow)
+    seeds[shadow] = cv2.GC_BGD
+    return _grab_cut(rgb, seeds, _FINE_ROUNDS)
 
 
 def otsu_mask(values: NDArray[np.float32]) -> NDArray[np.bool_]:
