@@ -315,6 +315,7 @@ def discs(height: int, width: int) -> NDArray[np.uint8]:
 @example(halves, (5000, 1))
 @example(discs, (16, 16))
 @example(discs, (16, 5000))
+@example(framed, (33, 971))
 def test_a_picture_of_any_size_gives_a_matte_or_no_subject(draw, size: tuple[int, int]):
     picture = draw(*size)
     try:

@@ -60,7 +60,9 @@ def background_border(lab: NDArray[np.float32], rgb: NDArray[np.uint8]) -> Borde
     backdrop = smooth_backdrop(rgb, strip)
     if backdrop is not None:
         plain = strip & backdrop.shows_at(rgb)
-        if _runs(strip & ~plain) <= _MOST_CUTS:
+        # The fit sees a frame of one or two pixels, of which the blurred picture shows nothing.
+        most = 2 * np.count_nonzero(plain) > np.count_nonzero(strip)
+        if most and _runs(strip & ~plain) <= _MOST_CUTS:
             return Border(plain, clusters)
     counts = np.zeros((_SIDES, _CLUSTERS))
     np.add.at(counts, (sides[strip], clusters[strip]), 1)
