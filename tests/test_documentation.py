@@ -24,6 +24,7 @@ from cutaway.catalogue import models, remote_models, size_text
 from cutaway.cli import commands
 from cutaway.cli.remove import command as remove
 from cutaway.cli.sections import SectionedCommand
+from cutaway.engine.runtimes.choice import NAMES
 from cutaway.options import RemovalOptions
 from cutaway.settings import Settings
 from cutaway_gimp.plug_in.arguments import ARGUMENTS, OUTPUTS
@@ -67,6 +68,7 @@ NOT_RUN = [
     ("README.md", "uvx --from cutaway"),
     ("docs/command-line.md", "cutaway remove https://example.com/photo.jpg"),
     ("docs/command-line.md", "cutaway models pull birefnet-general-lite"),
+    ("docs/models.md", "pip uninstall --yes onnxruntime"),
     ("docs/agents.md", "uvx --from cutaway cutaway-mcp --version"),
     ("docs/agents.md", "uvx --from cutaway cutaway models pull u2netp"),
     ("docs/agents.md", "claude mcp add"),
@@ -295,12 +297,18 @@ def test_the_other_names_and_ranks_of_the_models_are_those_of_the_catalogue() ->
         [
             f"`{model.name}`",
             str(model.auto_rank or ""),
+            size_text(model.memory),
             f"`{model.slug}`" if model.slug else "",
             f"`{model.air}`" if model.air else "",
         ]
         for model in sorted(models(), key=lambda model: -(model.auto_rank or 0))
     ]
     assert table("docs/models.md", "## Which one runs") == expected
+
+
+def test_the_runtimes_are_all_told_the_one_first_that_is_taken_first() -> None:
+    told = [row[0] for row in table("docs/models.md", "## What runs them")]
+    assert told == [f"`{name}`" for name in NAMES]
 
 
 def test_the_services_models_are_those_of_the_catalogue_with_their_prices() -> None:

@@ -20,7 +20,8 @@ Catch the branch you can act on:
     │   ├── ModelNotInstalled   its file is not here
     │   ├── ModelDamaged        its file is not what was published
     │   ├── LicenceNotAccepted  its licence must be accepted first
-    │   └── RuntimeUnavailable  nothing here can run it
+    │   ├── RuntimeUnavailable  nothing here can run it
+    │   └── NotEnoughMemory     it needs more memory than is free
     ├── TransportError          the network
     │   ├── ConnectionFailed    no connection, or it broke
     │   │   └── ConnectionLost  it broke after something was sent, which may have arrived
@@ -61,6 +62,7 @@ __all__ = [
     "ModelDamaged",
     "ModelNotInstalled",
     "NoSubjectFound",
+    "NotEnoughMemory",
     "NotFound",
     "OptionError",
     "OutputError",
@@ -215,6 +217,12 @@ class RuntimeUnavailable(EngineError):
     """Nothing on this machine can run the model."""
 
     code = "runtime-unavailable"
+
+
+class NotEnoughMemory(EngineError):
+    """The model needs more memory than is free."""
+
+    code = "not-enough-memory"
 
 
 class TransportError(CutawayError):

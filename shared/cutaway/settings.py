@@ -73,6 +73,10 @@ class Settings(BaseSettings):
     threads: Annotated[
         int | None, Field(ge=1, description="Threads for a network; all usable cores if not set.")
     ] = None
+    runtime: Annotated[
+        Literal["auto", "cuda", "directml", "openvino", "onnxruntime", "opencv", "coreml"],
+        Field(description="What runs networks; the best that is here if auto."),
+    ] = "auto"
     max_bytes: Annotated[int, Field(gt=0)] = Limits().max_bytes
     max_pixels: Annotated[int, Field(gt=0)] = Limits().max_pixels
     allow_private_network: bool = False

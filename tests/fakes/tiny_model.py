@@ -28,6 +28,7 @@ def tiny_model(body: bytes, **changes: Any) -> Model:
         sha256=hashlib.sha256(body).hexdigest(),
         md5=hashlib.md5(body, usedforsecurity=False).hexdigest(),
         licence="MIT",
+        memory=1 << 20,
         input_size=32,
         mean=(0.5, 0.5, 0.5),
         std=(1.0, 1.0, 1.0),

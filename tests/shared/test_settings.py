@@ -124,6 +124,7 @@ def test_a_backend_is_one_of_two_names_or_a_url(backend: str):
         ("backend", "ftp://example.com"),
         ("backend", "https://example.com/a b"),
         ("transport", "grpc"),
+        ("runtime", "tensorrt"),
         ("delivery", "later"),
         ("dialect", "old"),
         ("send", "thumbnail"),
@@ -134,7 +135,7 @@ def test_a_backend_is_one_of_two_names_or_a_url(backend: str):
         ("timeout", "inf"),
     ],
 )
-def test_a_wrong_value_of_a_remote_setting_is_refused(
+def test_a_wrong_value_of_a_setting_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ):
     monkeypatch.setenv(f"CUTAWAY_{name.upper()}", value)

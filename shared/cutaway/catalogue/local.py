@@ -37,6 +37,8 @@ class Model:
         licence: The weights' licence.
         licence_note: What else to know about the licence; empty if there is nothing.
         commercial: Whether commercial use is free.
+        memory: Bytes that it takes to load and run it in onnxruntime, roughly: measured with
+            networks of the same architecture, or of the nearest where its file tells no more.
         input_size: Side of the square picture that the network takes, in pixels.
         mean: Subtracted from red, green and blue once they are scaled to 0..1.
         std: What red, green and blue are divided by after that.
@@ -56,6 +58,7 @@ class Model:
     licence: str
     licence_note: str = ""
     commercial: bool = True
+    memory: int
     input_size: int
     mean: Channels
     std: Channels
@@ -108,15 +111,23 @@ _DIS5K = "the DIS5K pictures it was trained on have terms of their own"
 _u2net = partial(
     Model,
     licence="Apache-2.0",
+    memory=700_000_000,
     input_size=320,
     mean=_IMAGENET_MEAN,
     std=_IMAGENET_STD,
     scale_by_maximum=True,
 )
-_isnet = partial(Model, licence="Apache-2.0", input_size=1024, std=(1.0, 1.0, 1.0))
+_isnet = partial(
+    Model,
+    licence="Apache-2.0",
+    memory=1_000_000_000,
+    input_size=1024,
+    std=(1.0, 1.0, 1.0),
+)
 _birefnet = partial(
     Model,
     licence="MIT",
+    memory=5_800_000_000,
     input_size=1024,
     mean=_IMAGENET_MEAN,
     std=_IMAGENET_STD,
@@ -132,6 +143,7 @@ _MODELS = (
         size=4_574_861,
         sha256="309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
         md5="8e83ca70e441ab06c318d82300c84806",
+        memory=350_000_000,
         auto_rank=10,
     ),
     _u2net(
@@ -142,6 +154,7 @@ _MODELS = (
         size=44_173_029,
         sha256="75da6c8d2f8096ec743d071951be73b4a8bc7b3e51d9a6625d63644f90ffeedb",
         md5="55e59e0d8062d2f5d013f4725ee84782",
+        memory=400_000_000,
         licence_note="a reduced U-2-Net from a contributor, under U-2-Net's licence",
         auto_rank=20,
     ),
@@ -195,6 +208,7 @@ _MODELS = (
         size=224_005_088,
         sha256="5600024376f572a557870a5eb0afb1e5961636bef4e1e22132025467d0f03333",
         md5="4fab47adc4ff364be1713e97b7e66334",
+        memory=3_600_000_000,
         auto_rank=70,
     ),
     _birefnet(
@@ -266,6 +280,7 @@ _MODELS = (
         licence="BRIA RMBG-2.0, non-commercial",
         licence_note="BRIA sells licences for commercial use: https://huggingface.co/briaai/RMBG-2.0",
         commercial=False,
+        memory=5_800_000_000,
         input_size=1024,
         mean=_IMAGENET_MEAN,
         std=_IMAGENET_STD,

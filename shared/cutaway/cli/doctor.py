@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,14 @@ from cutaway.cli.parameters import LOCAL, as_json
 from cutaway.errors import ConfigError, CutawayError, ModelDamaged, RuntimeUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cutaway.engine.store import ModelStore
     from cutaway.settings import Settings
 
 __all__ = ["command"]
 
 _LIBRARIES = {"numpy": "numpy", "opencv": "cv2", "pillow": "PIL"}
-_RUNTIME = "onnxruntime"
 
 
 @click.command("doctor")
@@ -72,17 +74,7 @@ def _machine(problems: list[CutawayError]) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         **versions,
-        _RUNTIME: _runtime(),
     }
-
-
-def _runtime() -> str:
-    try:
-        return str(import_module(_RUNTIME).__version__)
-    except ModuleNotFoundError:
-        return "absent: OpenCV's runtime is used"
-    except ImportError as error:
-        return f"unusable ({error}): OpenCV's runtime is used"
 
 
 def _unusable(name: str, error: ImportError) -> RuntimeUnavailable:
@@ -153,15 +145,26 @@ def _backend(settings: Settings, problems: list[CutawayError]) -> dict[str, Any]
 
 
 def _engine(settings: Settings, problems: list[CutawayError]) -> dict[str, Any]:
-    """What would run now, and on how many threads."""
-    from cutaway.machine import usable_cores
+    """What would run now, in what, and what of the machine it may use."""
+    from cutaway.engine.runtimes.choice import NAMES, choose, look_for
+    from cutaway.machine import free_memory, usable_cores
 
     cores = usable_cores()
-    facts: dict[str, Any] = {"cores": cores, "threads": settings.threads or cores}
-    try:
-        facts["auto"] = _auto(settings)
-    except CutawayError as error:
-        problems.append(error)
+    facts: dict[str, Any] = {
+        "cores": cores,
+        "threads": settings.threads or cores,
+        "free_memory": free_memory(),
+        "runtimes": {name: str(look_for(name)) for name in NAMES},
+    }
+    wanted: dict[str, Callable[[], str]] = {
+        "runtime": partial(choose, settings.runtime),
+        "auto": partial(_auto, settings),
+    }
+    for name, find in wanted.items():
+        try:
+            facts[name] = find()
+        except CutawayError as error:
+            problems.append(error)
     return facts
 
 

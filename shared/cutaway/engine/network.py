@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,11 +16,13 @@ from cutaway.engine.reduction import reduced
 from cutaway.errors import NoSubjectFound
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from cutaway.catalogue import Model
     from cutaway.engine.runtimes import Runtime
-    from cutaway.progress import Progress
+    from cutaway.progress import Cancellation, Progress
 
 __all__ = ["NetworkEngine"]
 
@@ -27,10 +31,14 @@ _SUBJECT_AT_LEAST = 0.3
 _LANCZOS_FROM = 3
 _LOOKED_AT = 400
 _SMALLEST = 16
+_LOOK_EVERY = 0.05
 
 
 class NetworkEngine:
-    """A catalogue model in a runtime.
+    """A catalogue model in a runtime; it shows the network one picture at a time.
+
+    One run uses all its threads, so two at once would not be done sooner, and need twice the
+    memory.
 
     Args:
         model: How the network wants its picture and gives its answer.
@@ -40,13 +48,17 @@ class NetworkEngine:
     def __init__(self, model: Model, runtime: Runtime) -> None:
         self.model = model
         self.runtime = runtime
+        self._turn = threading.Lock()
 
     def find_subject(self, rgb: NDArray[np.uint8], progress: Progress) -> Matte:
         """Find the subject; see `Engine`. The matte has the network's own square size."""
         progress.advance(0.0)
-        if _is_blank(rgb):
+        smaller = reduced(rgb, _LANCZOS_FROM * self.model.input_size, _SMALLEST)
+        if _is_blank(smaller):
             raise _no_subject("the picture is all one colour or noise")
-        raw = self.runtime.run(self._prepare(rgb), progress.cancellation)
+        picture = self._prepare(smaller)
+        with _in_turn(self._turn, progress.cancellation):
+            raw = self.runtime.run(picture, progress.cancellation)
         return _read(_sigmoid(raw) if self.model.activation == "sigmoid" else raw)
 
     def _prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -58,15 +70,25 @@ class NetworkEngine:
         return np.ascontiguousarray(small.transpose(2, 0, 1)[None])
 
 
+@contextmanager
+def _in_turn(turn: threading.Lock, cancellation: Cancellation) -> Iterator[None]:
+    """Hold a lock; raise `Cancelled` if the wait for it is cancelled."""
+    while not turn.acquire(timeout=_LOOK_EVERY):
+        cancellation.check()
+    try:
+        yield
+    finally:
+        turn.release()
+
+
 def _squared(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """The picture squeezed into a square, as sharp as it was when the networks learned.
 
     Lanczos' filter finds more subjects than plain averaging does, but takes long on a large
     picture; from three times the size its result is the same, so averaging goes before it.
     """
-    picture = reduced(rgb, _LANCZOS_FROM * size)
     square = (size, size)
-    return np.asarray(Image.fromarray(picture).resize(square, Image.Resampling.LANCZOS))
+    return np.asarray(Image.fromarray(rgb).resize(square, Image.Resampling.LANCZOS))
 
 
 def _is_blank(rgb: NDArray[np.uint8]) -> bool:

@@ -7,6 +7,7 @@ what was published. Nothing here uses the network.
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,12 +55,14 @@ class Place:
         part: What has come of a download that is not finished.
         origin: What the server said of that download, to resume it.
         lock: Held by whoever writes any of them.
+        compiled: A folder for what a runtime has made of the model, to load it sooner.
     """
 
     file: Path
     part: Path
     origin: Path
     lock: Path
+    compiled: Path
 
 
 class ModelStore:
@@ -95,6 +98,7 @@ class ModelStore:
             file.with_name(f"{file.name}.part"),
             file.with_name(f"{file.name}.part.json"),
             file.with_name(f"{file.name}.lock"),
+            file.with_name("compiled"),
         )
 
     def locate(self, model: Model) -> InstalledModel | None:
@@ -168,6 +172,7 @@ class ModelStore:
             with FileLock(place.lock).acquire(blocking=False):
                 self.integrity.forget(place.file)
                 gone = [_delete(path) for path in (place.file, place.part, place.origin)]
+                shutil.rmtree(place.compiled, ignore_errors=True)
         except Timeout as error:
             raise _unremovable(place.file, "it is being downloaded right now") from error
         except OSError as error:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import os
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cutaway import __version__, catalogue
+from cutaway.engine.runtimes.choice import NAMES, choose
 from cutaway.settings import config_path
 from tests.shared.cli.running import cli, process
 
@@ -37,6 +39,7 @@ def test_it_tells_versions_places_and_what_would_run(isolated_home: Path) -> Non
     assert isolated_home in Path(told["models_folder"]).parents
     assert (told["auto"], told["installed"], told["problems"]) == ("classical", {}, [])
     assert told["cores"] >= 1
+    assert told["free_memory"] > 0
     assert told["limits"]["max_pixels"] == 100_000_000
 
 
@@ -82,18 +85,44 @@ def test_a_model_that_is_set_but_not_installed_is_told(monkeypatch: pytest.Monke
     assert (done.exit_code, problem["code"]) == (1, "model-not-installed")
 
 
-def test_it_works_where_a_library_is_broken_and_the_runtime_absent(tmp_path: Path) -> None:
+def test_it_works_where_a_library_is_broken(tmp_path: Path) -> None:
     (tmp_path / "cv2.py").write_text("raise ImportError('libGL is missing')\n", encoding="utf-8")
-    (tmp_path / "onnxruntime.py").write_text(
-        "raise ModuleNotFoundError(\"No module named 'onnxruntime'\")\n",
-        encoding="utf-8",
-    )
     done = process("doctor", "--json", PYTHONPATH=str(tmp_path))
     told = json.loads(done.stdout)
     assert done.returncode == 1
     assert told["opencv"] == "unusable"
-    assert told["onnxruntime"] == "absent: OpenCV's runtime is used"
     assert [problem["why"] for problem in told["problems"]] == ["libGL is missing"]
+
+
+def test_runtimes_are_told_and_the_one_that_networks_would_run_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    facts = diagnosis()
+    assert set(facts["runtimes"]) == set(NAMES)
+    assert facts["runtimes"]["onnxruntime"] == version("onnxruntime")
+    assert facts["runtime"] == choose("auto")
+    monkeypatch.setenv("CUTAWAY_RUNTIME", "opencv")
+    assert diagnosis()["runtime"] == "opencv"
+
+
+def test_a_runtime_that_is_set_and_absent_is_told_with_the_reason(tmp_path: Path) -> None:
+    for name in ("onnxruntime", "openvino"):
+        broken = f"raise ModuleNotFoundError('No module named {name}', name={name!r})\n"
+        (tmp_path / f"{name}.py").write_text(broken, encoding="utf-8")
+    done = process("doctor", "--json", PYTHONPATH=str(tmp_path), CUTAWAY_RUNTIME="cuda")
+    facts = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert facts["runtimes"]["onnxruntime"] == facts["runtimes"]["openvino"] == "absent"
+    (problem,) = facts["problems"]
+    assert (problem["code"], problem["why"]) == ("runtime-unavailable", "onnxruntime is absent")
+
+
+def test_a_runtime_that_is_here_and_broken_is_told_with_the_reason(tmp_path: Path) -> None:
+    broken = "raise ImportError('libgomp is missing')\n"
+    (tmp_path / "onnxruntime.py").write_text(broken, encoding="utf-8")
+    done = process("doctor", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0
+    assert "unusable (libgomp is missing)" in done.stdout.decode()
 
 
 def test_no_secret_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -282,6 +282,14 @@ def test_removing_takes_our_own_file_and_its_remains_only(store: ModelStore, hom
     assert found.where == "rembg"
 
 
+def test_what_a_runtime_has_made_of_a_model_is_removed_with_it(store: ModelStore) -> None:
+    place = store.place(TINY)
+    write(place.file)
+    write(place.compiled / "2026.4.1" / "1.blob")
+    assert store.remove(TINY)
+    assert not place.compiled.exists()
+
+
 def test_a_model_is_not_removed_while_it_is_being_fetched(store: ModelStore) -> None:
     place = store.place(TINY)
     write(place.part)
