@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from numpy.typing import NDArray
-
     from tests.benchmarks.peers import Environment, Process
 
 _ROOT = Path(__file__).parents[2]
@@ -50,7 +48,6 @@ _PHOTOS = (
     "rembg/car-1.jpg",
     "rembg/plants-1.jpg",
 )
-_SENSOR = 2.0
 _STAND_IN = "stand-in"
 _ALL_OF_IT = "from cutaway import Client; import cutaway.engine.network, onnxruntime"
 _MEGABYTE = 1e6
@@ -80,7 +77,7 @@ class Bench:
         """A photo scaled to a size: a JPEG, or a PNG of 16 bits."""
         path = self.folder / f"{Path(name).stem}-{megapixels:g}.{'jpg' if depth == 8 else 'png'}"
         if not path.exists():
-            picture = _scaled(pairs.read_rgb(self.data / name), megapixels)
+            picture = pairs.scaled(pairs.read_rgb(self.data / name), megapixels)
             deep = picture if depth == 8 else picture.astype(np.uint16) * np.uint16(257)
             cv2.imwrite(str(path), cv2.cvtColor(deep, cv2.COLOR_RGB2BGR))
         return path
@@ -250,18 +247,6 @@ def _size(bench: Bench) -> None:
         size = f"{made.size / _MEGABYTE:.0f}"
         table.row(name, size, str(made.packages), _both(made.first_import))
     table.row("ratio", f"{bench.rembg.size / ours.size:.1f}", "", "")
-
-
-def _scaled(picture: NDArray[np.uint8], megapixels: float) -> NDArray[np.uint8]:
-    """A photo at another size, with the sensor noise that scaling takes away."""
-    height, width = picture.shape[:2]
-    scale = (megapixels * 1e6 / (height * width)) ** 0.5
-    size = round(width * scale), round(height * scale)
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    large = cv2.resize(picture, size, interpolation=how)
-    cv2.setRNGSeed(1)
-    noise = cv2.randn(np.empty(large.shape, np.int16), np.zeros(3), np.full(3, _SENSOR))
-    return cv2.add(large, noise, dtype=cv2.CV_8U).astype(np.uint8, copy=False)
 
 
 def _target(bench: Bench) -> str:

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Pair", "add_data_option", "pairs", "read_rgb", "weights"]
+__all__ = ["Pair", "add_data_option", "pairs", "read_rgb", "scaled", "weights"]
 
 _BESIDE_THE_PROJECT = Path(__file__).parents[3] / "shared" / "data"
 _MASK = "_mask.png"
+_SENSOR = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +81,18 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     if picture is None:
         raise _absent(path.parent, path.name)
     return picture.astype(np.uint8, copy=False)
+
+
+def scaled(picture: NDArray[np.uint8], megapixels: float) -> NDArray[np.uint8]:
+    """A photo at another size, with the sensor noise that scaling takes away."""
+    height, width = picture.shape[:2]
+    scale = (megapixels * 1e6 / (height * width)) ** 0.5
+    size = round(width * scale), round(height * scale)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    large = cv2.resize(picture, size, interpolation=how)
+    cv2.setRNGSeed(1)
+    noise = cv2.randn(np.empty(large.shape, np.int16), np.zeros(3), np.full(3, _SENSOR))
+    return cv2.add(large, noise, dtype=cv2.CV_8U).astype(np.uint8, copy=False)
 
 
 def _pair(mask: Path) -> Pair:

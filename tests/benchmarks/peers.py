@@ -1,4 +1,4 @@
-"""Cutaway and rembg side by side: each in a process, rembg in an environment of its own."""
+"""Cutaway and its peers side by side: each in a process, a peer in an environment of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import venv
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,16 +19,19 @@ import platformdirs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 __all__ = [
     "Answer",
     "Environment",
+    "Estimation",
     "Process",
     "Request",
     "Seconds",
     "cache",
     "clean_environment",
     "cutaway_process",
+    "estimators",
     "rembg_environment",
     "rembg_process",
     "rembg_variables",
@@ -36,7 +39,10 @@ __all__ = [
 ]
 
 _REMBG = "rembg[cpu,cli]==2.0.86"
+_PYMATTING = "pymatting==1.1.16"
 _WORKER = Path(__file__).with_name("worker.py")
+_ROOT = Path(__file__).parents[2]
+_ESTIMATOR = "tests.benchmarks.matting_worker"
 
 
 class Seconds(NamedTuple):
@@ -80,12 +86,25 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimation:
+    """What an estimator is to do: read arrays from an NPZ file, and write one to an NPY file.
+
+    `what` is "alpha", of a `picture` and its `trimap`, or "colour", of a `picture` and its `alpha`.
+    """
+
+    what: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """How that went.
 
     Attributes:
         found: Whether there was a subject; without one nothing was written.
-        wall: Seconds from the source's path to the written result.
+        wall: Seconds from the source's path to the written result; from array to array, if it is
+            an estimation.
         cpu: Seconds of all cores together meanwhile.
         resident: Bytes of memory before it; 0 where there is no /proc.
         peak: The most bytes of memory during it; 0 where there is no /proc.
@@ -111,6 +130,13 @@ class Process:
         Raises:
             SystemExit: the worker ended; it has said why on standard error.
         """
+        return self._ask(request)
+
+    def estimate(self, estimation: Estimation) -> Answer:
+        """The same of an estimator."""
+        return self._ask(estimation)
+
+    def _ask(self, request: Request | Estimation) -> Answer:
         if self._process.stdin:
             self._process.stdin.write(json.dumps(asdict(request)) + "\n")
             self._process.stdin.flush()
@@ -130,11 +156,16 @@ def cache() -> Path:
 
 def rembg_environment() -> Environment:
     """The environment of rembg, made on demand: about 1 GB and some minutes."""
-    home = cache() / "rembg-2.0.86"
+    return _environment("rembg-2.0.86", _REMBG, "import rembg")
+
+
+def _environment(name: str, requirement: str, first: str) -> Environment:
+    """An environment that is kept, made if it isn't there."""
+    home = cache() / name
     facts = home / "facts.json"
     if not facts.is_file():
-        print(f"installing {_REMBG} in {home}", file=sys.stderr)
-        made = clean_environment(home, [_REMBG], "import rembg")
+        print(f"installing {requirement} in {home}", file=sys.stderr)
+        made = clean_environment(home, [requirement], first)
         facts.write_text(json.dumps({**asdict(made), "python": str(made.python)}), encoding="utf-8")
     values = json.loads(facts.read_text(encoding="utf-8"))
     values["python"] = Path(values["python"])
@@ -180,6 +211,19 @@ def rembg_process(environment: Environment, weights: Path) -> Iterator[Process]:
 
 
 @contextmanager
+def estimators() -> Iterator[dict[str, Process]]:
+    """Cutaway's and pymatting's alpha matting and colour estimation, until the block ends."""
+    peer = _environment("pymatting-1.1.16", _PYMATTING, "import pymatting")
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(
+                _running([str(python), "-m", _ESTIMATOR, name], os.environ, cwd=_ROOT)
+            )
+            for name, python in {"cutaway": Path(sys.executable), "pymatting": peer.python}.items()
+        }
+
+
+@contextmanager
 def rembg_variables(weights: Path) -> Iterator[dict[str, str]]:
     """An environment in which rembg takes these weights for its own u2netp, until the block ends.
 
@@ -211,15 +255,20 @@ def _children() -> float:
     return times.children_user + times.children_system
 
 
-@contextmanager
 def _process(
     python: Path, package: str, weights: Path, variables: Mapping[str, str]
+) -> AbstractContextManager[Process]:
+    return _running([str(python), str(_WORKER), package, str(weights)], variables)
+
+
+@contextmanager
+def _running(
+    command: Sequence[str], variables: Mapping[str, str], cwd: Path | None = None
 ) -> Iterator[Process]:
-    command = [str(python), str(_WORKER), package, str(weights)]
     pipe = subprocess.PIPE
     # Leaving the block closes the input, at whose end the worker ends.
     with subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, encoding="utf-8", env=variables
+        command, stdin=pipe, stdout=pipe, encoding="utf-8", env=variables, cwd=cwd
     ) as process:
         yield Process(process)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +32,16 @@ def main() -> None:
     remove = {"cutaway": _cutaway, "rembg": _rembg}[package](weights)
     print(json.dumps({"ready": package}), file=answers, flush=True)
     for line in sys.stdin:
-        print(json.dumps(_measured(remove, json.loads(line))), file=answers, flush=True)
+        answer = measured(partial(remove, json.loads(line)))
+        print(json.dumps(answer), file=answers, flush=True)
 
 
-def _measured(remove: Remover, request: dict[str, Any]) -> dict[str, Any]:
+def measured(work: Callable[[], bool]) -> dict[str, Any]:
+    """Do it, and tell what it took, as `peers.Answer`; what it returns is whether it found."""
     _forget_peak()
     resident = _memory("VmRSS")
     begun, worked = time.perf_counter(), time.process_time()
-    found = remove(request)
+    found = work()
     return {
         "found": found,
         "wall": time.perf_counter() - begun,

@@ -8,7 +8,7 @@ a large picture.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from cutaway.compositing.enlarging import enlarged_rows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["apply_rows", "coefficients"]
+__all__ = ["apply_rows", "coefficients", "solve_symmetric"]
 
 _INTERCEPT = 3
 _BLOCK = 1 << 16
@@ -109,17 +109,21 @@ def _linear_models(
     }
     for i in range(3):
         variances[i, i] += epsilon
-    slopes = _solve(variances, covariances)
+    slopes = solve_symmetric(variances, covariances)
     intercept = mean - sum(slope * centre for slope, centre in zip(slopes, means, strict=True))
     return [*slopes, intercept]
 
 
-def _solve(
-    matrix: dict[tuple[int, int], NDArray[np.float64]], right: list[NDArray[np.float64]]
-) -> list[NDArray[np.float64]]:
+def solve_symmetric(
+    matrix: dict[tuple[int, int], NDArray[Any]], right: list[NDArray[Any]]
+) -> list[NDArray[Any]]:
     """Solve a symmetric positive 3x3 system at each pixel, by its LDL' decomposition.
 
     Unlike Cramer's rule it stays exact where the three channels are one, as in a grey picture.
+
+    Args:
+        matrix: Its upper half by row and column, planes of one shape and float type.
+        right: The right side: three planes.
     """
     d0 = matrix[0, 0]
     l10, l20 = matrix[0, 1] / d0, matrix[0, 2] / d0

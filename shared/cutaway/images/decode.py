@@ -25,7 +25,7 @@ from cutaway.images.header import sniff, webp_size, without_pixels
 from cutaway.images.limits import check_bytes, check_pixels
 from cutaway.images.metadata import quietly, read_metadata
 from cutaway.images.modes import Decoded, alpha_of_key, to_arrays
-from cutaway.images.opencv import decode_colour
+from cutaway.images.opencv import decode_colour, decode_jpeg
 from cutaway.images.pixels import Pixels
 from cutaway.images.profiles import fits
 from cutaway.images.tiff import (
@@ -177,6 +177,9 @@ def _decoded(kind: str, data: bytes, limits: Limits) -> tuple[Decoded, int]:
         return _tiff(data, limits), count_pages(data)
     image = _open(kind, data, limits)
     frames = int(getattr(image, "n_frames", 1))
+    if kind == "JPEG" and image.mode in {"L", "RGB"}:
+        arrays = decode_jpeg(data, image.size, grey=image.mode == "L")
+        return Decoded(arrays, *read_metadata(image.info)), frames
     if frames == 1 and kind == "WEBP":
         # Pillow would take 16 bytes a pixel, OpenCV takes 6.
         return Decoded(decode_colour(data, image.size, 8), *read_metadata(image.info)), frames

@@ -1,8 +1,8 @@
 """A PNG writer for pictures of any size, 8 and 16 bits, in little memory and many threads.
 
 Each stripe of rows is filtered with numpy and deflated on its own, ending on a byte (zlib's sync
-flush), so that stripes can be worked on at a time and their outputs strung together are one
-deflate stream (PNG specification, third edition; RFC 1950 and 1951).
+flush), so that several stripes can be worked on at a time and their outputs strung together are
+one deflate stream (PNG specification, third edition; RFC 1950 and 1951).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,8 +21,9 @@ from cutaway.images.stripes import stripes
 from cutaway.machine import usable_cores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Future
+    from types import ModuleType
 
     from numpy.typing import NDArray
 
@@ -47,29 +49,47 @@ class _Deflated(NamedTuple):
 
 
 def write_png(
-    picture: Rows, file: IO[bytes], metadata: Metadata, *, threads: int | None = None
+    picture: Rows,
+    file: IO[bytes],
+    metadata: Metadata,
+    *,
+    threads: int | None = None,
+    library: ModuleType | None = None,
 ) -> None:
     """Write a picture as PNG, of its own channels and depth.
 
     Every row but the first is filtered by Up, and deflated fast. The bytes are the same for any
-    number of threads. Memory is that of a few stripes of about 1 MiB for each thread.
+    number of threads, but not for any library: only the pixels are. Memory is that of a few stripes
+    of about 1 MiB for each thread.
 
     Args:
         picture: Its rows are asked for in order, from the calling thread.
         file: Written to from the calling thread; what it raises passes through.
         metadata: Embedded; a profile only where it fits the channels.
         threads: How many deflate at a time; as many as there are usable cores, up to 4, if None.
+        library: Deflates, by the interface of `zlib`; the fastest that is here if None.
     """
     threads = threads or min(_MAX_THREADS, usable_cores())
+    library = library or _fastest_library()
     file.write(_SIGNATURE + _header(picture))
     file.writelines(_chunk(kind, body) for kind, body in _ancillary(picture, metadata))
-    checksum, start = zlib.adler32(b""), _ZLIB_HEADER
+    checksum, start = library.adler32(b""), _ZLIB_HEADER
     with ThreadPoolExecutor(threads) as pool:
-        for filtered, data in _deflated_stripes(picture, pool, ahead=threads + 1):
-            checksum = zlib.adler32(filtered.data, checksum)
+        deflate = partial(_deflate, library)
+        for filtered, data in _deflated_stripes(picture, pool, deflate, ahead=threads + 1):
+            checksum = library.adler32(filtered.data, checksum)
             file.write(_chunk(b"IDAT", start + data))
             start = b""
     file.write(_chunk(b"IDAT", struct.pack(">I", checksum)) + _chunk(b"IEND", b""))
+
+
+def _fastest_library() -> ModuleType:
+    """ISA-L, which deflates five times as fast as zlib, where it is installed."""
+    try:
+        from isal import isal_zlib
+    except ImportError:  # it isn't made for every kind of machine
+        return zlib
+    return isal_zlib
 
 
 def _header(picture: Rows) -> bytes:
@@ -104,7 +124,9 @@ def _ancillary(picture: Rows, metadata: Metadata) -> Iterator[tuple[bytes, bytes
         yield b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + metadata.xmp
 
 
-def _deflated_stripes(picture: Rows, pool: ThreadPoolExecutor, ahead: int) -> Iterator[_Deflated]:
+def _deflated_stripes(
+    picture: Rows, pool: ThreadPoolExecutor, deflate: Callable[..., _Deflated], ahead: int
+) -> Iterator[_Deflated]:
     """The picture's stripes in order, while up to `ahead` of them are worked on."""
     pending: deque[Future[_Deflated]] = deque()
     above: NDArray[Any] | None = None
@@ -112,7 +134,7 @@ def _deflated_stripes(picture: Rows, pool: ThreadPoolExecutor, ahead: int) -> It
     for top, bottom in stripes(picture.height, row_bytes):
         rows = picture.rows(top, bottom)
         last = bottom == picture.height
-        pending.append(pool.submit(_deflate, rows, above, last=last))
+        pending.append(pool.submit(deflate, rows, above, last=last))
         above = rows[-1:].copy()
         if len(pending) == ahead:
             yield pending.popleft().result()
@@ -120,11 +142,13 @@ def _deflated_stripes(picture: Rows, pool: ThreadPoolExecutor, ahead: int) -> It
         yield pending.popleft().result()
 
 
-def _deflate(rows: NDArray[Any], above: NDArray[Any] | None, *, last: bool) -> _Deflated:
+def _deflate(
+    library: ModuleType, rows: NDArray[Any], above: NDArray[Any] | None, *, last: bool
+) -> _Deflated:
     filtered = _filtered(rows, above)
-    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW_DEFLATE)
+    compressor = library.compressobj(_LEVEL, library.DEFLATED, _RAW_DEFLATE)
     data = compressor.compress(filtered.data)
-    data += compressor.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
+    data += compressor.flush(library.Z_FINISH if last else library.Z_SYNC_FLUSH)
     return _Deflated(filtered, data)
 
 

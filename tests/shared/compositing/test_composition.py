@@ -25,7 +25,7 @@ def whole(view: Mask | OnFill | OnTransparency) -> Any:
     return view.rows(0, view.height)
 
 
-@given(st.integers(0, 99), DTYPES, st.sampled_from([1, 3]), st.integers(0, 8))
+@given(st.integers(0, 99), DTYPES, st.sampled_from([1, 3]), st.integers(1, 8))
 def test_any_rows_asked_for_are_those_of_the_whole(seed, dtype, channels, cut):
     colour, alpha = picture(seed, dtype, channels)
     fills = (Fill((0.5,) * channels), Fill((1.0, 0.0, 0.25), 0.3))
@@ -51,6 +51,14 @@ def test_what_shows_on_transparency_is_the_originals_own_colour_bit_for_bit(seed
 def test_nothing_of_what_was_removed_is_left_under_full_transparency(seed, dtype):
     colour, alpha = picture(seed, dtype)
     assert not whole(OnTransparency(colour, alpha))[alpha == 0].any()
+
+
+@given(st.integers(0, 99), DTYPES, st.sampled_from([1, 3]))
+def test_hidden_colour_is_kept_where_it_is_asked_for(seed, dtype, channels):
+    colour, alpha = picture(seed, dtype, channels)
+    out = whole(OnTransparency(colour, alpha, keep_hidden=True))
+    np.testing.assert_array_equal(out[..., :-1], colour)
+    np.testing.assert_array_equal(out[..., -1], alpha)
 
 
 @given(st.integers(0, 99), DTYPES)

@@ -4,10 +4,11 @@ import io
 import os
 import shutil
 import subprocess
+import sys
 import tracemalloc
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
@@ -24,6 +25,7 @@ from tests.shared.images.pictures import Held, exif, noise
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
     from numpy.typing import NDArray
 
@@ -32,9 +34,20 @@ METADATA = Metadata(
 )
 
 
-def written(values: NDArray[Any], metadata: Metadata | None = None, threads: int = 2) -> bytes:
+@pytest.fixture(params=["zlib", "isal.isal_zlib"])
+def library(request: pytest.FixtureRequest) -> ModuleType:
+    """Each library that deflates, where it is installed."""
+    return cast("ModuleType", pytest.importorskip(request.param))
+
+
+def written(
+    values: NDArray[Any],
+    metadata: Metadata | None = None,
+    threads: int = 2,
+    library: ModuleType | None = None,
+) -> bytes:
     file = io.BytesIO()
-    write_png(Held(values), file, metadata or Metadata(), threads=threads)
+    write_png(Held(values), file, metadata or Metadata(), threads=threads, library=library)
     return file.getvalue()
 
 
@@ -82,12 +95,12 @@ def test_any_picture_reads_back_as_it_was(
     ],
 )
 def test_a_picture_of_any_shape_reads_back_as_it_was(
-    height: int, width: int, channels: int, dtype: type
+    height: int, width: int, channels: int, dtype: type, library: ModuleType
 ) -> None:
     values = noise(height, width, channels, dtype)
     values[height // 3 :] >>= 3
 
-    with Image.open(io.BytesIO(written(values))) as image:
+    with Image.open(io.BytesIO(written(values, library=library))) as image:
         read = np.asarray(image).reshape(height, width, -1)
 
     if (channels, dtype) == (4, np.uint16):  # Pillow cuts these to 8 bits
@@ -95,10 +108,17 @@ def test_a_picture_of_any_shape_reads_back_as_it_was(
     assert np.array_equal(read, values)
 
 
-def test_the_bytes_are_the_same_for_any_number_of_threads() -> None:
+def test_the_bytes_are_the_same_for_any_number_of_threads(library: ModuleType) -> None:
     values = noise(1200, 1100, 4)
 
-    assert len({written(values, METADATA, threads) for threads in (1, 2, 5)}) == 1
+    assert len({written(values, METADATA, threads, library) for threads in (1, 2, 5)}) == 1
+
+
+def test_a_png_is_written_where_only_zlib_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = noise(40, 50, 4)
+    monkeypatch.setitem(sys.modules, "isal", None)  # so that importing it fails
+
+    assert written(values) == written(values, library=zlib)
 
 
 def test_the_metadata_read_back_as_they_were() -> None:
@@ -130,9 +150,11 @@ def test_a_profile_is_embedded_only_where_it_fits(
 @pytest.mark.skipif(shutil.which("pngcheck") is None, reason="pngcheck is not installed")
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_pngcheck_finds_nothing_wrong(channels: int, dtype: type, tmp_path: Path) -> None:
+def test_pngcheck_finds_nothing_wrong(
+    channels: int, dtype: type, library: ModuleType, tmp_path: Path
+) -> None:
     file = tmp_path / "written.png"
-    file.write_bytes(written(noise(600, 500, channels, dtype), METADATA))
+    file.write_bytes(written(noise(600, 500, channels, dtype), METADATA, library=library))
 
     done = subprocess.run(
         ["pngcheck", "-q", file], capture_output=True, check=False, encoding="utf-8"
@@ -141,9 +163,9 @@ def test_pngcheck_finds_nothing_wrong(channels: int, dtype: type, tmp_path: Path
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_the_pixel_data_are_one_zlib_stream() -> None:
+def test_the_pixel_data_are_one_zlib_stream(library: ModuleType) -> None:
     values = noise(1200, 1100, 4)
-    data, at, stream = written(values), 8, b""
+    data, at, stream = written(values, library=library), 8, b""
     while at < len(data):
         length = int.from_bytes(data[at : at + 4], "big")
         kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
