@@ -1,185 +1,269 @@
 """The subject's own colour in half-transparent pixels, where the background shone through.
 
 A picture's pixel I is a mix of the subject's colour F and the background's B: I = aF + (1 - a)B.
-T. Germer, T. Uelwer, S. Conrad, S. Harmeling, "Fast Multi-Level Foreground Estimation", ICPR
-2020, finds F and B that explain I and change little from pixel to pixel, from coarse to fine.
-Here that is done for a reduced picture, all pixels at a time; at full size each soft pixel then
-takes the F nearest to it that explains its I.
+Both are blurred, each weighted by how much of it is seen, and then drawn to what explains I (M.
+Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021), here from a size of a few pixels
+up to the full one (as in T. Germer, T. Uelwer, S. Conrad, S. Harmeling, "Fast Multi-Level
+Foreground Estimation", ICPR 2020), and but for small sizes only around soft pixels.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from cutaway.compositing.enlarging import enlarged_rows
-from cutaway.images.stripes import stripes
-
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from cutaway.progress import Progress
 
+    Floats = NDArray[np.float32]
+    _Place = tuple[slice, slice]
+
 __all__ = ["clean_edge_colours"]
 
-_WORK = 250_000  # pixels of the reduced picture, at most
-_FLAT = np.float32(1e-5)  # how much neighbours are held together where alpha doesn't change
-_NEAR = np.float32(0.02)  # how much a soft pixel is held to the reduced picture's colours
-_SMALL = 128  # a level no larger costs little, and more iterations carry colours further
-_SMALL_ITERATIONS, _ITERATIONS = 10, 5
+_FACTOR = 4
+"""Between one size and the next."""
+_SMALLEST = 4
+"""The longer side of the size at which it begins, at most."""
+_WINDOWS, _COARSE_WINDOWS = (5, 3), (11, 7, 5, 3)
+"""The sides of the blurs, at the full size and at smaller ones."""
+_MARGIN = 4
+"""How far around soft pixels a larger size looks into a smaller one, at most."""
+_TILE = 128
+"""The side of what is worked on at once, about 2 MB."""
+_HOLD = np.float32(0.02)
+"""The weight of staying near a colour, against that of explaining the mix."""
+_BEFORE = np.float32(1e-3)
+"""The weight of what was known before, against that of what is seen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Layers:
-    """The colours of the subject and of the background, float32, 0..1, last axis the channels."""
+    """The colours of the subject and of the background, float32, 0..1, first axis the channels."""
 
-    subject: NDArray[np.float32]
-    background: NDArray[np.float32]
+    subject: Floats
+    background: Floats
 
-    def explaining(
-        self,
-        mixed: NDArray[np.float32],
-        alpha: NDArray[np.float32],
-        hold: NDArray[np.float32] | np.float32,
-    ) -> _Layers:
-        """The layers nearest to these whose mix is nearest to `mixed` (least squares).
-
-        Args:
-            mixed: The picture.
-            alpha: Its matte, one channel.
-            hold: The weight of staying near, against that of the mix; like alpha, or one for all.
-        """
+    def explaining(self, mixed: Floats, alpha: Floats) -> _Layers:
+        """The layers nearest to these whose mix is nearest to `mixed` (least squares)."""
         through = 1 - alpha
-        missing = mixed - alpha * self.subject - through * self.background
-        missing /= alpha * alpha + through * through + hold
+        missing = (mixed - alpha * self.subject).astype(np.float32, copy=False)
+        missing -= through * self.background
+        missing /= alpha * alpha + through * through + _HOLD
+        subject: Floats = alpha * missing
+        subject += self.subject
+        missing *= through
+        missing += self.background
+        np.clip(subject, 0, 1, out=subject)
+        np.clip(missing, 0, 1, out=missing)
+        return _Layers(subject, missing)
+
+    def blurred(self, alpha: Floats, side: int) -> _Layers:
+        """The layers around each pixel, weighted by how much of each is seen there."""
+        through = 1 - alpha
         return _Layers(
-            (self.subject + alpha * missing).clip(0, 1),
-            (self.background + through * missing).clip(0, 1),
+            _blurred(self.subject, alpha * alpha, side),
+            _blurred(self.background, through * through, side),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Picture:
+    """A picture at some size: uint8 or uint16.
+
+    Attributes:
+        colour: Shape (height, width, 1 or 3).
+        alpha: Shape (height, width).
+    """
+
+    colour: NDArray[Any]
+    alpha: NDArray[Any]
+
+    def reduced(self) -> _Picture:
+        """The picture at a quarter of its size, or at one pixel; what is left over is left out."""
+        height, width = self.alpha.shape
+        down, across = _factors(self.alpha)
+        size = width // across, height // down
+        used = slice(size[1] * down), slice(size[0] * across)
+        colour, alpha = (
+            cv2.resize(plane[used], size, interpolation=cv2.INTER_AREA)
+            for plane in (self.colour, self.alpha)
+        )
+        return _Picture(colour.reshape(*alpha.shape, -1), alpha)
+
+    def soft(self, place: _Place) -> NDArray[np.bool_]:
+        """Which pixels there are neither opaque nor transparent."""
+        alpha = self.alpha[place]
+        return (alpha > 0) & (alpha < np.iinfo(alpha.dtype).max)
+
+    def shares(self, place: _Place) -> tuple[Floats, Floats]:
+        """Colour and alpha there, 0..1, the channels of the colour first."""
+        white = np.float32(np.iinfo(self.alpha.dtype).max)
+        colour = self.colour[place].transpose(2, 0, 1).astype(np.float32, order="C")
+        return colour / white, self.alpha[place].astype(np.float32) / white
+
+    def tiles(self, margin: int) -> Iterator[_Place]:
+        """Boxes, a tile large at most, that hold all soft pixels and so many beside each."""
+        height, width = self.alpha.shape
+        for top in range(0, height, _TILE):
+            for left in range(0, width, _TILE):
+                tile = slice(top, min(top + _TILE, height)), slice(left, min(left + _TILE, width))
+                around = _around(tile, margin, self.alpha)
+                soft = self.soft(around)
+                if soft.any():
+                    column, row, across, down = cv2.boundingRect(soft.view(np.uint8))
+                    yield (
+                        _part(tile[0], around[0].start + row, down, margin),
+                        _part(tile[1], around[1].start + column, across, margin),
+                    )
 
 
 def clean_edge_colours(colour: NDArray[Any], alpha: NDArray[Any], progress: Progress) -> None:
     """Replace the colour of half-transparent pixels by the subject's own, in place.
 
-    Pixels that are fully opaque or fully transparent stay as they are. A bounded amount of memory
-    is needed, about 50 MB, whatever the picture's size.
+    Pixels that are fully opaque or fully transparent stay as they are. About 2 bytes a pixel are
+    needed, and a bounded rest.
 
     Args:
         colour: uint8 or uint16, shape (height, width, 1 or 3), not premultiplied; written to.
         alpha: Same dtype, shape (height, width); only read.
-        progress: Told how far the work is; checked for cancellation between stripes.
+        progress: Told how far the work is; checked for cancellation between tiles.
 
     Raises:
         Cancelled: the caller stopped it; some of the pixels may be replaced already.
     """
-    height, width = alpha.shape
-    parts = list(stripes(height, width * 8))
-    if not any(_soft(alpha[top:bottom]).any() for top, bottom in parts):
+    pictures = [_Picture(colour, alpha)]
+    tiles = list(pictures[0].tiles(margin=0))
+    if not tiles:
         return
-    layers = _estimate(*_reduced(colour, alpha))
-    for top, bottom in parts:
-        progress.advance(top / height)
-        _clean_rows(colour, alpha, layers, top, bottom)
+    while max(pictures[-1].alpha.shape) > _SMALLEST:
+        pictures.append(pictures[-1].reduced())
+    layers = _mean(pictures[-1])
+    for picture in reversed(pictures[1:]):
+        progress.advance(0)
+        layers = _settled(picture, layers)
+    waiting: deque[tuple[_Place, NDArray[Any]]] = deque()
+    for number, tile in enumerate(tiles):
+        progress.advance(number / len(tiles))
+        begun = tile[0].start // _TILE * _TILE
+        while waiting and waiting[0][0][0].stop <= begun - _reach(_WINDOWS):  # no one looks there
+            _replace(pictures[0], *waiting.popleft())
+        waiting.append((tile, _own_colour(pictures[0], layers, tile)))
+    for tile, own in waiting:
+        _replace(pictures[0], tile, own)
 
 
-def _soft(alpha: NDArray[Any]) -> NDArray[np.bool_]:
-    return (alpha > 0) & (alpha < np.iinfo(alpha.dtype).max)
+def _mean(picture: _Picture) -> _Layers:
+    """The mean colours of a picture's subject and background, one pixel large."""
+    colour, alpha = picture.shares((slice(None), slice(None)))
+    means = []
+    for weight in (alpha, 1 - alpha):
+        total = weight.sum() + np.finfo(np.float32).eps
+        means.append((colour * weight).sum(axis=(1, 2), keepdims=True) / total)
+    return _Layers(*means)
 
 
-def _reduced(
-    colour: NDArray[Any], alpha: NDArray[Any]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The picture and its matte at a size of `_WORK` pixels at most, float32, 0..1."""
-    height, width = alpha.shape
-    scale = min(1.0, (_WORK / (height * width)) ** 0.5)
-    size = max(1, int(height * scale)), max(1, int(width * scale))
-    white = np.float32(np.iinfo(alpha.dtype).max)
-    return _resized(colour, size) / white, _resized(alpha[..., None], size) / white
-
-
-def _estimate(picture: NDArray[np.float32], alpha: NDArray[np.float32]) -> _Layers:
-    """Both layers of the picture, from one pixel up to its own size."""
-    height, width = alpha.shape[:2]
-    layers = _Layers(_mean(picture, alpha), _mean(picture, 1 - alpha))
-    halvings = (max(height, width) - 1).bit_length()
-    for level in range(halvings, -1, -1):
-        size = -(-height >> level), -(-width >> level)
-        iterations = _SMALL_ITERATIONS if max(size) <= _SMALL else _ITERATIONS
-        layers = _settled(
-            _Layers(_repeated(layers.subject, size), _repeated(layers.background, size)),
-            _resized(picture, size),
-            _resized(alpha, size),
-            iterations,
-        )
+def _settled(picture: _Picture, coarse: _Layers) -> _Layers:
+    """The layers of a picture wherever a larger one may need them."""
+    colour, _ = picture.shares((slice(None), slice(None)))
+    layers = _Layers(colour, colour.copy())
+    for rows, columns in picture.tiles(margin=_MARGIN):
+        near, *seen = _near(picture, coarse, (rows, columns), _COARSE_WINDOWS)
+        exact = near.explaining(*seen)
+        layers.subject[:, rows, columns] = exact.subject
+        layers.background[:, rows, columns] = exact.background
     return layers
 
 
-def _mean(picture: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The picture's weighted mean colour, shape (1, 1, channels)."""
-    total = weight.sum() + np.finfo(np.float32).eps
-    mean: NDArray[np.float32] = (picture * weight).sum(axis=(0, 1), keepdims=True) / total
-    return mean
+def _own_colour(picture: _Picture, coarse: _Layers, tile: _Place) -> NDArray[Any]:
+    """The subject's colour in a tile, like the picture."""
+    near, *seen = _near(picture, coarse, tile, _WINDOWS)
+    own = near.explaining(*seen).subject
+    own *= np.iinfo(picture.alpha.dtype).max
+    return np.rint(own, out=own).astype(picture.colour.dtype).transpose(1, 2, 0)
 
 
-def _settled(
-    layers: _Layers, mixed: NDArray[np.float32], alpha: NDArray[np.float32], iterations: int
-) -> _Layers:
-    """Let neighbours agree: Jacobi iterations on the normal equations of the paper.
+def _replace(picture: _Picture, tile: _Place, own: NDArray[Any]) -> None:
+    """Write the colour of a tile's soft pixels."""
+    np.copyto(picture.colour[tile], own, where=picture.soft(tile)[..., None])
 
-    With the neighbours fixed, a pixel's best colours are their mean, corrected to explain the mix.
+
+def _near(
+    picture: _Picture, coarse: _Layers, tile: _Place, windows: tuple[int, ...]
+) -> tuple[_Layers, Floats, Floats]:
+    """What a tile's layers are near to, from those of the picture's reduced size.
+
+    Returns:
+        The layers, and what the tile has: colour and alpha.
     """
-    loose = [_FLAT + np.abs(alpha - beside) for beside in _beside(alpha)]
-    hold = loose[0] + loose[1] + loose[2] + loose[3]
-    weights = [weight / hold for weight in loose]
-    for _ in range(iterations):
-        around = _Layers(_weighted(weights, layers.subject), _weighted(weights, layers.background))
-        layers = around.explaining(mixed, alpha, hold)
-    return layers
-
-
-def _weighted(weights: list[NDArray[Any]], values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The weighted mean of the four neighbours."""
-    mean = np.zeros_like(values)
-    for weight, beside in zip(weights, _beside(values), strict=True):
-        mean += weight * beside
-    return mean
-
-
-def _beside(values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """The neighbours above, below, left and right; beyond the frame, the pixel itself."""
-    padded = np.pad(values, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    return [padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]
-
-
-def _clean_rows(
-    colour: NDArray[Any], alpha: NDArray[Any], layers: _Layers, top: int, bottom: int
-) -> None:
-    """Replace the colour of the soft pixels of some rows."""
-    soft = _soft(alpha[top:bottom])
-    if not soft.any():
-        return
-    white = np.float32(np.iinfo(alpha.dtype).max)
-    near = _Layers(
-        enlarged_rows(layers.subject, alpha.shape, top, bottom)[soft],
-        enlarged_rows(layers.background, alpha.shape, top, bottom)[soft],
+    place = _around(tile, _reach(windows), picture.alpha)
+    mixed, alpha = picture.shares(place)
+    factors = _factors(picture.alpha)
+    layers = _Layers(
+        _enlarged(coarse.subject, factors, place), _enlarged(coarse.background, factors, place)
     )
-    rows = colour[top:bottom]
-    mixed = rows[soft].astype(np.float32) / white
-    share = alpha[top:bottom][soft].astype(np.float32)[:, None] / white
-    exact = near.explaining(mixed, share, _NEAR)
-    rows[soft] = np.rint(exact.subject * white).astype(colour.dtype)
+    for side in windows:
+        layers = layers.explaining(mixed, alpha).blurred(alpha, side)
+    rows, columns = (
+        slice(part.start - whole.start, part.stop - whole.start)
+        for part, whole in zip(tile, place, strict=True)
+    )
+    own = _Layers(layers.subject[:, rows, columns], layers.background[:, rows, columns])
+    return own, mixed[:, rows, columns], alpha[rows, columns]
 
 
-def _resized(picture: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
-    """The picture at (height, width), averaged where it shrinks."""
-    resized = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
-    return resized.astype(np.float32, copy=False).reshape(*size, picture.shape[2])
+def _reach(windows: tuple[int, ...]) -> int:
+    """How far a pixel looks."""
+    return sum(side // 2 for side in windows)
 
 
-def _repeated(picture: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """The picture enlarged to (height, width) by repeating its pixels."""
-    resized = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_NEAREST)
-    return resized.astype(np.float32, copy=False).reshape(*size, picture.shape[2])
+def _around(tile: _Place, margin: int, picture: NDArray[Any]) -> _Place:
+    """A tile and so many pixels around, up to the frame."""
+    rows, columns = (
+        slice(max(0, side.start - margin), min(side.stop + margin, length))
+        for side, length in zip(tile, picture.shape, strict=True)
+    )
+    return rows, columns
+
+
+def _part(side: slice, first: int, length: int, margin: int) -> slice:
+    """What lies from a margin before to a margin after something, within a tile's side."""
+    return slice(max(side.start, first - margin), min(side.stop, first + length + margin))
+
+
+def _factors(alpha: NDArray[Any]) -> tuple[int, int]:
+    """How many times smaller the next size is, down and across."""
+    height, width = alpha.shape
+    return min(_FACTOR, height), min(_FACTOR, width)
+
+
+def _enlarged(layer: Floats, factors: tuple[int, int], place: _Place) -> Floats:
+    """A part of a layer at the next larger size, by linear interpolation between pixel centres."""
+    near, inner = [], []
+    for side, factor, length in zip(place, factors, layer.shape[1:], strict=True):
+        pixels = np.arange(side.start // factor - 1, -(-side.stop // factor) + 1)
+        near.append(pixels.clip(0, length - 1))
+        first = side.start % factor + factor
+        inner.append(slice(first, first + side.stop - side.start))
+    part = layer[:, near[0][:, None], near[1]]
+    size = part.shape[2] * factors[1], part.shape[1] * factors[0]
+    large = [cv2.resize(channel, size, interpolation=cv2.INTER_LINEAR) for channel in part]
+    return np.stack([channel[inner[0], inner[1]] for channel in large])
+
+
+def _blurred(layer: Floats, weight: Floats, side: int) -> Floats:
+    """The weighted mean around each pixel; what was known before counts a little."""
+    window = side, side
+    mean = layer * weight
+    for channel in mean:
+        cv2.blur(channel, window, dst=channel)
+    mean += _BEFORE * layer
+    mean /= cv2.blur(weight, window) + _BEFORE
+    return mean

@@ -1,8 +1,9 @@
 """Alpha matting: the share of the subject in each pixel of a trimap's unknown band.
 
-Closed-form matting (A. Levin, D. Lischinski, Y. Weiss, IEEE PAMI 30(2), 2008) is solved for a
-reduced picture, from coarse to fine, and there only for the band. What it assumes, that alpha is
-linear in the colour around each pixel, then carries its solution to the full size (see `guided`).
+Closed-form matting (A. Levin, D. Lischinski, Y. Weiss, IEEE PAMI 30(2), 2008) is solved for the
+unknown pixels alone. A picture that is very large, or has very many of them, is solved at a reduced
+size; what the method assumes, that alpha is linear in the colour around each pixel, then carries
+the solution to the full size (see `guided`).
 """
 
 from __future__ import annotations
@@ -27,14 +28,19 @@ if TYPE_CHECKING:
 
 __all__ = ["estimate_alpha"]
 
-_WORK = 25_000  # unknown pixels that are solved for at most
-_LARGEST = 2_000_000  # pixels of the picture that is solved, known ones too, at most
-_COARSEST = 8_000  # unknown pixels that are solved for from nothing at most
-_TOLERANCE = 1e-4
-_COARSEST_ITERATIONS, _ITERATIONS = 600, 300
+_WORK = 600_000
+"""The most unknown pixels that are solved for, which takes about two seconds and 200 MB. It is this
+much because hair a pixel thin is found at full size only."""
+_LARGEST = 2_000_000
+"""The most pixels of the picture that is solved, known ones too. Larger ones come out no better
+solved in full (`tests.benchmarks.matting`): colours differ too little from pixel to pixel."""
+_TOLERANCE = 4e-5
+"""The error of alpha that is left, on average: a hundredth of a level of 8 bits."""
+_ITERATIONS = 50
 _RADIUS, _SMOOTHNESS = 2, 1e-5  # of the functions that carry alpha to a larger size
+_SMALLEST = 3  # the sides of a window, and so of the picture that is solved, at least
 _MARGIN = 4  # pixels kept around the band, at the size that is solved
-_SOLVING = 0.8  # of the time, roughly; carrying alpha to the full size takes the rest
+_ASSEMBLING, _SOLVING = 0.25, 0.55  # of the time; carrying alpha to the full size takes the rest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +70,7 @@ class _Level:
     def reduced(self, scale: float) -> _Level:
         """The same at `scale`, below 1, but at least 3x3 pixels."""
         height, width = self.subject.shape
-        size = max(3, round(width * scale)), max(3, round(height * scale))
+        size = max(_SMALLEST, round(width * scale)), max(_SMALLEST, round(height * scale))
         return _Level(
             _resized(self.picture, size),
             _resized(self.subject, size),
@@ -77,7 +83,7 @@ def estimate_alpha(
 ) -> NDArray[np.float32]:
     """Solve for alpha where the trimap doesn't know it.
 
-    Beyond the result it takes about 6 bytes a pixel and 50 MB, 100 MB for a thin band.
+    Beyond the result it takes about 6 bytes a pixel, and 300 for each unknown pixel that is solved.
 
     Args:
         rgb: uint8, shape (height, width, 3), any size from 1x1.
@@ -122,47 +128,30 @@ def _around(region: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
 
 
 def _fill(alpha: NDArray[np.float32], full: _Level, scale: float, progress: Progress) -> None:
-    """Solve at `scale` or below, and write the unknown pixels of `alpha`."""
-    level, *finer = _pyramid(full, scale)
-    span = _SOLVING / (1 + len(finer))
-    start = np.full(level.unknown.shape, 0.5, np.float32)
-    solved = _solve(level, start, _COARSEST_ITERATIONS, partial(_advance, progress, 0, span))
-    for number, larger in enumerate(finer, 1):
-        start = guided.apply_rows(_functions(level, solved), larger.picture, 0, len(larger.picture))
-        level = larger
-        solved = _solve(level, start, _ITERATIONS, partial(_advance, progress, number * span, span))
-    _carry(level, solved, alpha, full, partial(_advance, progress, _SOLVING, 1 - _SOLVING))
+    """Solve at `scale`, and write the unknown pixels of `alpha`."""
+    work = full if scale == 1 and min(alpha.shape) >= _SMALLEST else _reduced(full, scale)
+    assembling = partial(_advance, progress, 0, _ASSEMBLING)
+    band = laplacian.assemble(work.picture, work.subject, work.background, assembling)
+    solving = partial(_advance, progress, _ASSEMBLING, _SOLVING)
+    values = band.solve(_TOLERANCE, _ITERATIONS, solving).clip(0, 1)
+    solved = alpha if work is full else (work.subject == FOREGROUND).astype(np.float32)
+    solved[band.rows, band.columns] = values
+    if work is not full:
+        begun = _ASSEMBLING + _SOLVING
+        _carry(work, solved, alpha, full, partial(_advance, progress, begun, 1 - begun))
 
 
 def _advance(progress: Progress, begun: float, span: float, share: float) -> None:
     progress.advance(begun + span * share)
 
 
-def _pyramid(full: _Level, scale: float) -> list[_Level]:
-    """The levels to solve, from coarse to fine."""
+def _reduced(full: _Level, scale: float) -> _Level:
+    """The picture at `scale`, or below if that leaves too many unknown pixels."""
     work = full.reduced(scale)
     while (unknowns := np.count_nonzero(work.unknown)) > _WORK:  # thin bands shrink less
         scale *= 0.99 * (_WORK / unknowns) ** 0.5
         work = full.reduced(scale)
-    levels = [work]
-    while np.count_nonzero(levels[0].unknown) > _COARSEST:
-        levels.insert(0, levels[0].reduced(0.5))
-    return levels
-
-
-def _solve(
-    level: _Level,
-    start: NDArray[np.float32],
-    iterations: int,
-    advance: Callable[[float], None],
-) -> NDArray[np.float32]:
-    """Alpha at the level, from a first guess."""
-    unknown = level.unknown
-    system = laplacian.assemble(level.picture, level.subject, level.background)
-    alpha: NDArray[np.float32] = (level.subject == FOREGROUND).astype(np.float32)
-    solution = system.solve(start[unknown].astype(np.float64), _TOLERANCE, iterations, advance)
-    alpha[unknown] = solution.clip(0, 1)
-    return alpha
+    return work
 
 
 def _functions(level: _Level, alpha: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -180,15 +169,12 @@ def _carry(
 ) -> None:
     """Write the unknown pixels of the full size."""
     height, width = alpha.shape
-    functions = None if solved.shape == alpha.shape else _functions(level, solved)
+    functions = _functions(level, solved)
     for top, bottom in stripes(height, width * alpha.itemsize):
         advance(top / height)
         unknown = full.rows(top, bottom).unknown
         if unknown.any():
-            if functions is None:
-                values = solved[top:bottom]
-            else:
-                values = guided.apply_rows(functions, full.picture, top, bottom)
+            values = guided.apply_rows(functions, full.picture, top, bottom)
             np.copyto(alpha[top:bottom], values, where=unknown)
 
 

@@ -10,16 +10,31 @@ import pytest
 from cutaway.engine.matting import estimate_alpha
 from cutaway.errors import Cancelled
 from cutaway.progress import Cancellation, Progress, Step
+from tests.benchmarks.mattes import careful_trimap, render
 from tests.shared.engine.mattes import dark_on, meadow, sky
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 _SIZE = 280
+_RENDERED = 200
 _REACH = 4
+_PYMATTINGS = [
+    ("hair on meadow", 1176.7, 0.017603),
+    ("hair on leaves", 440.7, 0.003604),
+    ("fur on meadow", 153.1, 0.001630),
+    ("fur on leaves", 118.5, 0.002643),
+    ("soft blur on meadow", 132.8, 0.000584),
+    ("soft blur on leaves", 134.2, 0.000948),
+    ("motion blur on meadow", 95.3, 0.000386),
+    ("motion blur on leaves", 68.0, 0.000247),
+    ("glass on meadow", 1848.0, 0.042764),
+    ("glass on leaves", 826.2, 0.014521),
+]
+"""The sum of the absolute and the mean of the squared errors of pymatting 1.1.16's
+`estimate_alpha_cf` in the unknown band of these pictures."""
 
 
 def solve(rgb: NDArray[np.uint8], trimap: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -40,35 +55,17 @@ def half_known(
     return np.repeat(ramp[..., None], 3, axis=2), trimap
 
 
-@pytest.mark.parametrize(
-    ("shape", "background", "mse", "share"),
-    [
-        ("soft disc", sky, 0.004, 0.15),
-        ("soft disc", meadow, 0.035, 0.5),
-        ("strands", sky, 0.0002, 0.015),
-        ("strands", meadow, 0.008, 0.13),
-        ("fur", sky, 0.0002, 0.01),
-        ("fur", meadow, 0.002, 0.05),
-    ],
-)
-def test_a_known_matte_is_found_again(
-    shape: str, background: Callable[[int], NDArray[np.float64]], mse: float, share: float
+@pytest.mark.parametrize(("name", "absolute", "square"), _PYMATTINGS)
+def test_a_known_matte_is_found_as_well_as_by_pymatting(
+    name: str, absolute: float, square: float
 ) -> None:
-    made = dark_on(background(_SIZE), shape)
-    trimap = made.trimap(_REACH)
+    subject, background = name.split(" on ")
+    made = render(subject, background, _RENDERED)
+    trimap = careful_trimap(made.alpha, _REACH)
     unknown = trimap == 128
-    truth = made.alpha[unknown]
-    error = np.abs(solve(made.rgb, trimap)[unknown] - truth)
-    assert np.mean(error**2) < mse
-    assert error.sum() < share * np.abs(0.5 - truth).sum()
-
-
-def test_a_small_band_is_solved_at_its_own_size() -> None:
-    made = dark_on(meadow(160), "fur")
-    trimap = made.trimap(2)
-    unknown = trimap == 128
-    error = solve(made.rgb, trimap)[unknown] - made.alpha[unknown]
-    assert np.mean(error**2) < 0.002
+    error = np.abs(solve(made.picture, trimap)[unknown] - made.alpha[unknown])
+    assert error.sum() < 1.01 * absolute
+    assert np.mean(error**2) < 1.015 * square
 
 
 def test_what_the_trimap_knows_comes_out_exactly() -> None:
@@ -149,18 +146,59 @@ def test_progress_rises_and_can_be_stopped_from_inside_the_solver() -> None:
     assert len(seen) == 10
 
 
+def large_picture() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Larger than what is solved at its own size: a dark disc, and a band around its edge."""
+    rgb = np.random.default_rng(1).integers(190, 256, (2000, 2100, 3), dtype=np.uint8)
+    cv2.circle(rgb, (1000, 950), 600, (40, 60, 30), -1)
+    trimap = np.zeros(rgb.shape[:2], np.uint8)
+    cv2.circle(trimap, (1000, 950), 620, (128,), -1)
+    cv2.circle(trimap, (1000, 950), 570, (255,), -1)
+    return rgb, trimap
+
+
+def test_a_large_picture_has_its_edges_at_full_size() -> None:
+    rgb, trimap = large_picture()
+    alpha = solve(rgb, trimap)
+    assert np.mean(np.abs(alpha - (rgb[..., 0] < 100))[trimap == 128]) < 0.01
+
+
 def test_a_large_picture_needs_few_bytes_a_pixel() -> None:
-    rgb = np.random.default_rng(1).integers(0, 256, (1500, 1400, 3), dtype=np.uint8)
-    trimap = np.zeros((1500, 1400), np.uint8)
-    cv2.circle(trimap, (700, 750), 500, (128,), -1)
-    cv2.circle(trimap, (700, 750), 430, (255,), -1)
+    rgb, trimap = large_picture()
     tracemalloc.start()
     try:
         solve(rgb, trimap)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 45 * trimap.size
+    assert peak < 30 * trimap.size
+
+
+def test_a_band_of_too_many_pixels_is_solved_at_a_smaller_size_in_bounded_memory() -> None:
+    rgb = np.full((1000, 1000, 3), 200, np.uint8)
+    rgb[:, :500] = 40
+    trimap = np.full((1000, 1000), 128, np.uint8)
+    trimap[:, :20], trimap[:, -20:] = 255, 0
+    tracemalloc.start()
+    try:
+        alpha = solve(rgb, trimap)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert np.abs(alpha - (rgb[..., 0] < 100)).mean() < 0.01
+    assert peak < 600_000 * 300
+
+
+def test_a_result_is_the_same_bytes_with_one_thread_or_many() -> None:
+    rgb, trimap = large_picture()
+    before = cv2.getNumThreads()
+    results = []
+    for threads in (1, 4):
+        cv2.setNumThreads(threads)
+        try:
+            results.append(solve(rgb, trimap).tobytes())
+        finally:
+            cv2.setNumThreads(before)
+    assert results[0] == results[1]
 
 
 def test_a_photo_is_matted_as_by_the_full_solver(test_data: Path) -> None:
@@ -173,4 +211,4 @@ def test_a_photo_is_matted_as_by_the_full_solver(test_data: Path) -> None:
     assert mask is not None
     alpha = solve(rgb.astype(np.uint8), trimap.astype(np.uint8))
     unknown = (trimap > 0) & (trimap < 255)
-    assert np.mean((alpha[unknown] - mask[unknown] / 255) ** 2) < 0.0004
+    assert np.mean((alpha[unknown] - mask[unknown] / 255) ** 2) < 0.00001
