@@ -176,7 +176,12 @@ class Cutout:
         options = self.options.but({"format": format} if format else {})
         view = self._view()
         images.encode(
-            view, file, format=options.format, quality=options.quality, metadata=self._metadata
+            view,
+            file,
+            format=options.format,
+            quality=options.quality,
+            metadata=self._metadata,
+            keep_hidden=options.keep_hidden_colour,
         )
 
     def to_bytes(self, *, format: str | None = None) -> bytes:
@@ -210,7 +215,8 @@ class Cutout:
             return Mask(self._colour, self._alpha)
         fill = self.options.fill
         if fill is None:
-            return OnTransparency(self._colour, self._alpha)
+            keep_hidden = self.options.keep_hidden_colour
+            return OnTransparency(self._colour, self._alpha, keep_hidden)
         grey = self._colour.shape[2] == 1
         if grey and not fill.neutral:  # a grey profile has no numbers for it
             rgb = fill.rgb

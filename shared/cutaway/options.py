@@ -117,6 +117,7 @@ class Choices(TypedDict, total=False):
     clean_edges: bool
     format: ImageFormat | str
     quality: int
+    keep_hidden_colour: bool
     keep_metadata: bool
 
 
@@ -166,6 +167,9 @@ class RemovalOptions(BaseModel):
     quality: Annotated[
         int, Field(ge=20, le=99, alias="outputQuality", description="For WEBP and JPG.")
     ] = 95
+    keep_hidden_colour: Annotated[
+        bool, Field(description="Keep the colour under full transparency instead of clearing it.")
+    ] = False
     keep_metadata: Annotated[
         bool, Field(description="Keep EXIF, XMP, resolution and the ICC profile.")
     ] = True

@@ -8,13 +8,19 @@ import pytest
 from PIL import Image, ImageCms
 
 import cutaway
+from cutaway import Output
 from cutaway.errors import OptionError, OutputError, OutputExists
 from tests.pictures import as_file, portrait
+from tests.shared.images.pictures import faults
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from cutaway import Cutout
+
+FILES = ("PNG", "WEBP")
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +40,52 @@ def test_the_files_ending_chooses_the_format(cutout: Cutout, tmp_path: Path, end
 def test_a_png_holds_exactly_the_array(cutout: Cutout):
     image = Image.open(io.BytesIO(cutout.to_bytes()))
     np.testing.assert_array_equal(np.asarray(image), cutout.array)
+
+
+def faces(cutout: Cutout) -> dict[str, NDArray[np.uint8]]:
+    """The result as every way of having it gives it, RGBA at 8 bits."""
+    files = {
+        form: np.asarray(Image.open(io.BytesIO(cutout.to_bytes(format=form)))) for form in FILES
+    }
+    array = (cutout.array >> (cutout.depth - 8)).astype(np.uint8)
+    return {"array": array, "image": np.asarray(cutout.image), **files}
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_nothing_of_what_was_removed_can_be_found_in_any_form(depth: int):
+    picture = portrait() if depth == 8 else portrait().astype(np.uint16) * 257
+    cutout = cutaway.remove_background(picture, model="classical")
+    for form, values in faces(cutout).items():
+        hidden = values[cutout.array[..., 3] == 0][:, :3]
+        assert len(hidden) > 1000
+        if form == "WEBP":  # which has near the edge what packs best: the subject's colour
+            assert np.median(hidden) == 0
+            assert np.abs(hidden - portrait()[0, 0].astype(int)).sum(axis=1).min() > 20
+        else:
+            assert not hidden.any()
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize(("background", "lossy"), [((225, 230, 235), 2.5), ((0, 0, 0), 1.5)])
+def test_hidden_colour_is_kept_in_every_form_when_asked(
+    background: tuple[int, int, int], lossy: float, depth: int
+):
+    shallow = portrait(background=background)
+    picture = shallow if depth == 8 else shallow.astype(np.uint16) * 257
+    cutout = cutaway.remove_background(
+        picture, model="classical", keep_hidden_colour=True, quality=99
+    )
+    hidden = cutout.array[..., 3] == 0
+    assert hidden.sum() > 1000
+    for form, values in faces(cutout).items():
+        lost = np.abs(values[hidden][:, :3].astype(int) - shallow[hidden])
+        assert lost.mean() <= (lossy if form == "WEBP" else 0)
+
+
+@pytest.mark.parametrize("output", Output)
+def test_every_png_is_sound_with_all_that_it_says_besides(output: Output):
+    result = cutaway.remove_background(photo_with_metadata(), model="classical", output=output)
+    assert faults(result.to_bytes(format="PNG")) == ""
 
 
 def test_a_given_format_wins_over_the_ending(cutout: Cutout, tmp_path: Path):

@@ -25,6 +25,7 @@ def test_the_defaults_are_the_documented_ones():
     assert options.clean_edges
     assert options.format is ImageFormat.PNG
     assert options.quality == 95
+    assert not options.keep_hidden_colour
     assert options.keep_metadata
 
 

@@ -61,6 +61,13 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_network(tmp_path_factory.mktemp("network") / "n.onnx")
 
 
+def test_what_is_hidden_can_keep_the_originals_own_colour(service: RunwareService) -> None:
+    with remote(service) as client:
+        result = client.remove_background(FILE, keep_hidden_colour=True, clean_edges=False)
+    assert (result.array[..., 3] == 0).any()
+    np.testing.assert_array_equal(result.array[..., :3], PICTURE)
+
+
 @pytest.mark.parametrize("transport", ["http", "websocket"])
 @pytest.mark.parametrize(
     ("dialect", "delivery"), [("new", "sync"), ("new", "async"), ("legacy", "sync")]

@@ -62,6 +62,7 @@ class Flags:
     post_process_mask: bool
     feather: float | None
     clean_edges: bool
+    keep_hidden_colour: bool
     drop_metadata: bool
     overwrite: bool
     backend: str | None
@@ -115,6 +116,7 @@ class Flags:
             "clean_edges": self.clean_edges,
             "format": format,
             "quality": self.quality,
+            "keep_hidden_colour": self.keep_hidden_colour,
             "keep_metadata": not self.drop_metadata,
         }
         return RemovalOptions.parse(_given(values))
@@ -158,6 +160,7 @@ class Flags:
             "-o": self.out is not None,
             "--overwrite": self.overwrite,
             "--no-clean-edges": not self.clean_edges,
+            "--keep-hidden-colour": self.keep_hidden_colour,
             "--drop-metadata": self.drop_metadata,
         }
         for flag, given in pictures.items():

@@ -56,6 +56,11 @@ _SECTIONS = {
 )
 @click.option("--quality", type=click.IntRange(20, 99), help="For webp and jpg.  [default: 95]")
 @click.option("--background", metavar="COLOUR", help="A fill: '#rrggbb[aa]' or a CSS name.")
+@click.option(
+    "--keep-hidden-colour",
+    is_flag=True,
+    help="Keep the colour under full transparency instead of clearing it.",
+)
 @click.option("--drop-metadata", is_flag=True, help="Leave EXIF, XMP and the like behind.")
 @click.option("--overwrite", is_flag=True, help="Replace results that are there already.")
 @click.option(

@@ -4,7 +4,7 @@ From coarse to fine, as in joint upsampling (J. Kopf et al., "Joint Bilateral Up
 2007), but by local functions of the colour (`edge_fit`): they are fitted at a size where the
 picture is no sharper than the matte, and evaluated at a larger one, where they give a matte with
 the detail of that size; and so on up to the whole. A matte that others have finished at the
-picture's own size stays as it is.
+picture's own size stays as it is, and one that shows more than the picture could is reduced.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["refine"]
 
-_COARSEST = 0.4
-"""The longer side of the first fit, at least, in that of the matte: a network's matte shows about
-half of the detail that its size could hold."""
+_SHOWN = 0.5
+"""How much of the detail that its size could hold a network's matte shows, along a side: the first
+fit is made at a size of so much of its own at least, and a picture that is no larger has nothing
+to add."""
 _FINEST = 2560
 """The longer side of the last fit, at most, in pixels; its functions are evaluated on the whole."""
 _DOUBTFUL = 0.05
@@ -67,6 +68,8 @@ def refine(
     """
     if finished and matte.alpha.shape == rgb.shape[:2]:
         return _whole_numbers(matte.alpha, depth, 0.0)
+    if max(rgb.shape[:2]) <= _SHOWN * max(matte.alpha.shape):
+        return _whole_numbers(_resized(matte.alpha, rgb.shape), depth, SURE)
     doubt = _doubt(matte.alpha)
     levels = _levels(rgb, max(matte.alpha.shape))
     alpha = _resized(matte.alpha, levels[0].guide.shape)
@@ -95,7 +98,7 @@ def _levels(rgb: NDArray[np.uint8], side: int) -> list[Level]:
     """
     guide, halvings = rgb, 0
     smaller: list[Level] = []
-    while max(guide.shape[:2]) >= 2 * _COARSEST * side and min(guide.shape[:2]) > 1:
+    while max(guide.shape[:2]) >= 2 * _SHOWN * side and min(guide.shape[:2]) > 1:
         guide, halvings = halved(guide), halvings + 1
         if max(guide.shape[:2]) <= _FINEST:
             smaller.append(Level(guide, halvings))

@@ -33,7 +33,13 @@ _EXIF_MARKER = b"Exif\0\0"
 
 
 def encode(
-    picture: Rows, file: IO[bytes], *, format: ImageFormat, quality: int, metadata: Metadata
+    picture: Rows,
+    file: IO[bytes],
+    *,
+    format: ImageFormat,
+    quality: int,
+    metadata: Metadata,
+    keep_hidden: bool = False,
 ) -> None:
     """Write a picture to a file.
 
@@ -48,6 +54,8 @@ def encode(
         quality: 20..99, for WEBP and JPG.
         metadata: Embedded as far as the format has a place for it: an ICC profile only where it
             fits the channels, EXIF and XMP in JPG only up to 64 KiB each, resolution not in WEBP.
+        keep_hidden: Whether black under full transparency is to stay black in WEBP too, which
+            else puts there what packs best.
 
     Raises:
         OutputError: the picture is too long a side for the format, or has alpha and it has none.
@@ -59,7 +67,7 @@ def encode(
     if format is ImageFormat.JPG:
         file.write(_encode_jpg(picture, quality, metadata))
     else:
-        file.write(encode_webp(picture, quality, metadata))
+        file.write(encode_webp(picture, quality, metadata, keep_hidden=keep_hidden))
 
 
 def _check_side(picture: Rows, form: ImageFormat) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -33,7 +34,7 @@ class Metadata:
     dpi: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Pixels:
     """A picture, upright, colour and alpha apart.
 
@@ -70,8 +71,13 @@ class Pixels:
     def guide(self) -> NDArray[np.uint8]:
         """The picture as 8-bit RGB, shape (height, width, 3): what engines look at.
 
-        The picture's own memory where it is 8-bit RGB already, so never write to it.
+        It is made once. The picture's own memory where it is 8-bit RGB already, so never write
+        to it.
         """
+        return self._guide
+
+    @cached_property
+    def _guide(self) -> NDArray[np.uint8]:
         colour = to_depth(self.colour, 8)
         if colour.shape[2] == 1:
             return cv2.cvtColor(colour, cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)

@@ -33,11 +33,20 @@ _BLOCK = 8
 """The side of what libwebp encodes together, in pixels; or a half of it."""
 
 
-def encode_webp(picture: Rows, quality: int, metadata: Metadata) -> bytes:
+def encode_webp(
+    picture: Rows, quality: int, metadata: Metadata, *, keep_hidden: bool = False
+) -> bytes:
     """Encode a picture as WEBP: lossy, with a lossless alpha, 8-bit RGB or RGBA.
 
     Grey becomes RGB: sRGB if it has a profile, since WEBP has no place for a grey one. Memory is
     3 bytes a pixel, and as much for libwebp; with an alpha one more.
+
+    Args:
+        picture: What to encode.
+        quality: 20..99, of the colour.
+        metadata: Embedded, but for the resolution.
+        keep_hidden: Whether the colour under full transparency means something. Otherwise black is
+            taken for none, and gets the colour that packs best.
 
     Raises:
         OutputError: libwebp can't do it.
@@ -46,7 +55,8 @@ def encode_webp(picture: Rows, quality: int, metadata: Metadata) -> bytes:
     packed = None
     if alpha is not None:
         packed = packed_alpha(alpha[: picture.height, : picture.width])
-        _fill_hidden(colour, alpha)
+        if not keep_hidden:
+            _fill_hidden(colour, alpha)
         del alpha
     try:
         done, encoded = cv2.imencode(

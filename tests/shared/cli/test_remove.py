@@ -231,6 +231,16 @@ def test_edges_keep_the_backgrounds_colour_when_told_to(photo: Path, quick: Word
     assert not np.array_equal(cleaned[seen][:, :3], original[seen])
 
 
+def test_what_is_hidden_keeps_its_colour_when_told_to(photo: Path, quick: Words) -> None:
+    assert cli("remove", photo, "--keep-hidden-colour", "-o", "kept.png", *quick).exit_code == 0
+    assert cli("remove", photo, "-o", "cleared.png", *quick).exit_code == 0
+    kept, cleared = (np.asarray(Image.open(f"{name}.png")) for name in ("kept", "cleared"))
+    hidden = kept[..., 3] == 0
+    assert np.array_equal(kept[hidden][:, :3], np.asarray(Image.open(photo))[hidden])
+    assert hidden.any()
+    assert not cleared[hidden].any()
+
+
 def test_metadata_is_kept_unless_told_otherwise(folder: Path, quick: Words) -> None:
     exif = Image.Exif()
     exif[0x010F] = "Camera"

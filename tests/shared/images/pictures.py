@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import shutil
 import struct
+import subprocess
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNGCHECK = shutil.which("pngcheck")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,16 @@ def noise(
     """Random numbers over the whole range of a type."""
     rng = np.random.default_rng(seed)
     return rng.integers(0, np.iinfo(dtype).max, (height, width, channels), dtype, endpoint=True)
+
+
+def faults(png: bytes) -> str:
+    """What Pillow and, where it is installed, pngcheck find wrong with a PNG file."""
+    with Image.open(io.BytesIO(png)) as image:
+        image.verify()
+    if PNGCHECK is None:
+        return ""
+    done = subprocess.run([PNGCHECK, "-q"], input=png, capture_output=True, check=False)
+    return done.stdout.decode() or "that there is something" * bool(done.returncode)
 
 
 def saved(image: Image.Image, form: str, **options: Any) -> bytes:
