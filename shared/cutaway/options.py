@@ -113,6 +113,8 @@ class Choices(TypedDict, total=False):
     alpha_matting_foreground_threshold: int
     alpha_matting_background_threshold: int
     alpha_matting_erode_size: int
+    matting_megapixels: float
+    refine: bool
     feather: float
     clean_edges: bool
     format: ImageFormat | str
@@ -154,6 +156,18 @@ class RemovalOptions(BaseModel):
         _Threshold, Field(alias="alphaMattingBackgroundThreshold")
     ] = 10
     alpha_matting_erode_size: Annotated[_Threshold, Field(alias="alphaMattingErodeSize")] = 10
+    matting_megapixels: Annotated[
+        float,
+        Field(
+            ge=0.1,
+            le=100,
+            allow_inf_nan=False,
+            description="At which size larger pictures are solved: less is faster, more is finer.",
+        ),
+    ] = 2.0
+    refine: Annotated[
+        bool, Field(description="Draw the edges to the picture's own; without it is quicker.")
+    ] = True
     feather: Annotated[
         float,
         Field(ge=0, le=1000, allow_inf_nan=False, description="Fade the edge: a radius in pixels."),

@@ -75,6 +75,32 @@ def test_the_cutout_is_the_originals_own_pixels_under_a_new_alpha(client: Client
     np.testing.assert_array_equal(array[shown][:, :3], PICTURE[shown])
 
 
+def test_without_refinement_the_mask_is_as_the_model_found_it(client: Client):
+    wide = cv2.resize(PICTURE, (1280, 960), interpolation=cv2.INTER_CUBIC)
+    found = client.remove_background(wide, refine=False)
+    refined = client.remove_background(wide)
+    assert "refining" in refined.seconds
+    assert "refining" not in found.seconds
+    assert overlap(found.matte, refined.matte) > 0.95
+    assert (found.matte != refined.matte).any()
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_mask_from_a_large_jpeg_is_the_same_though_less_of_it_is_decoded(
+    client: Client, orientation: int
+):
+    large = Image.fromarray(PICTURE).resize((2880, 2160), Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    large.save(file, "JPEG", quality=95, exif=exif)
+    quick = client.remove_background(file.getvalue(), output="mask", refine=False)
+    slow = client.remove_background(file.getvalue(), output="cutout", refine=False)
+    assert quick.size == slow.size == ((2880, 2160) if orientation == 1 else (2160, 2880))
+    assert overlap(quick.array, slow.matte) > 0.999
+    assert np.abs(quick.array.astype(int) - slow.matte).mean() < 0.2
+
+
 def test_clean_edges_change_half_transparent_pixels_only(client: Client):
     plain = client.remove_background(PICTURE, clean_edges=False).array
     clean = client.remove_background(PICTURE).array

@@ -21,6 +21,8 @@ def test_the_defaults_are_the_documented_ones():
     assert options.alpha_matting_foreground_threshold == 240
     assert options.alpha_matting_background_threshold == 10
     assert options.alpha_matting_erode_size == 10
+    assert options.matting_megapixels == 2
+    assert options.refine
     assert options.feather == 0
     assert options.clean_edges
     assert options.format is ImageFormat.PNG
@@ -64,6 +66,7 @@ def test_the_apis_own_names_are_aliases():
         ("alpha_matting_foreground_threshold", 1, 255),
         ("alpha_matting_background_threshold", 1, 255),
         ("alpha_matting_erode_size", 1, 255),
+        ("matting_megapixels", 0.1, 100),
         ("feather", 0, 1000),
     ],
 )

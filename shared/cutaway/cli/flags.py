@@ -59,7 +59,9 @@ class Flags:
     foreground_threshold: int | None
     background_threshold: int | None
     erode_size: int | None
+    matting_megapixels: float | None
     post_process_mask: bool
+    refine: bool
     feather: float | None
     clean_edges: bool
     keep_hidden_colour: bool
@@ -102,9 +104,10 @@ class Flags:
             "alpha_matting_foreground_threshold": self.foreground_threshold,
             "alpha_matting_background_threshold": self.background_threshold,
             "alpha_matting_erode_size": self.erode_size,
+            "matting_megapixels": self.matting_megapixels,
         }
         if _given(numbers) and not self.alpha_matting:
-            raise click.UsageError("the thresholds and the erode size need --alpha-matting")
+            raise click.UsageError("the numbers for alpha matting need --alpha-matting")
         values = {
             **numbers,
             "model": self.model,
@@ -112,6 +115,7 @@ class Flags:
             "background": self.background,
             "post_process_mask": self.post_process_mask,
             "alpha_matting": self.alpha_matting,
+            "refine": self.refine,
             "feather": self.feather,
             "clean_edges": self.clean_edges,
             "format": format,
@@ -159,6 +163,8 @@ class Flags:
         pictures = {
             "-o": self.out is not None,
             "--overwrite": self.overwrite,
+            "--matting-megapixels": self.matting_megapixels is not None,
+            "--no-refine": not self.refine,
             "--no-clean-edges": not self.clean_edges,
             "--keep-hidden-colour": self.keep_hidden_colour,
             "--drop-metadata": self.drop_metadata,

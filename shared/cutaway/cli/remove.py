@@ -80,7 +80,19 @@ _SECTIONS = {
 @click.option("--foreground-threshold", type=_BYTE, help="For alpha matting.  [default: 240]")
 @click.option("--background-threshold", type=_BYTE, help="For alpha matting.  [default: 10]")
 @click.option("--erode-size", type=_BYTE, help="For alpha matting.  [default: 10]")
+@click.option(
+    "--matting-megapixels",
+    metavar="MP",
+    type=click.FloatRange(0.1, 100),
+    help="At which size larger pictures are matted: less is faster, more is finer.  [default: 2]",
+)
 @click.option("--post-process-mask", is_flag=True, help="Smooth the mask and make it hard-edged.")
+@click.option(
+    "--refine/--no-refine",
+    default=True,
+    help="Draw the edges to the picture's own, or leave them as the model found them: quicker.  "
+    "[default: draw them]",
+)
 @click.option(
     "--feather",
     metavar="PIXELS",

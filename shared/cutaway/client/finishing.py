@@ -23,9 +23,20 @@ if TYPE_CHECKING:
     from cutaway.options import RemovalOptions
     from cutaway.progress import Progress
 
-__all__ = ["finish"]
+__all__ = ["finish", "shortest_side"]
 
 _ALMOST = 0.002
+_NETWORKS = 1024
+"""The side that the largest networks see a picture at."""
+
+
+def shortest_side(options: RemovalOptions) -> int | None:
+    """How short a picture's shorter side may come; None where its own pixels are needed.
+
+    Of a mask whose edges nothing draws to the picture's, only an engine looks at the picture.
+    """
+    only_seen = options.output is Output.MASK and not (options.refine or options.alpha_matting)
+    return _NETWORKS if only_seen else None
 
 
 def finish(
@@ -88,21 +99,28 @@ def _remarks(alpha: NDArray[Any]) -> list[str]:
 def _full_matte(
     pixels: Pixels, finding: Finding, options: RemovalOptions, progress: Progress
 ) -> NDArray[Any]:
-    guide = pixels.guide()
-    with progress.stage("refining"):
-        alpha = refinement.refine(
-            finding.matte, guide, pixels.depth, progress, finished=finding.finished
-        )
+    alpha = _at_full_size(pixels, finding, options, progress)
     if options.post_process_mask:
         with progress.stage("post-processing"):
             alpha = to_depth(post_process_mask(to_depth(alpha, 8)), pixels.depth)
     if options.alpha_matting:
         with progress.stage("matting"):
-            alpha = _matted(alpha, guide, options, progress)
+            alpha = _matted(alpha, pixels.guide(), options, progress)
     if options.feather:
         with progress.stage("feathering"):
             feather(alpha, options.feather, progress)
     return alpha
+
+
+def _at_full_size(
+    pixels: Pixels, finding: Finding, options: RemovalOptions, progress: Progress
+) -> NDArray[Any]:
+    if not options.refine:
+        return refinement.enlarge(finding.matte, pixels.size, pixels.depth)
+    with progress.stage("refining"):
+        return refinement.refine(
+            finding.matte, pixels.guide(), pixels.depth, progress, finished=finding.finished
+        )
 
 
 def _matted(
@@ -116,7 +134,7 @@ def _matted(
     )
     if not all((unknown == known).any() for known in (BACKGROUND, FOREGROUND)):
         return alpha  # nothing to tell subject and background by: the matte is the better guess
-    solved = matting.estimate_alpha(guide, unknown, progress)
+    solved = matting.estimate_alpha(guide, unknown, progress, options.matting_megapixels)
     solved *= np.iinfo(alpha.dtype).max
     return np.rint(solved, out=solved).astype(alpha.dtype)
 

@@ -38,9 +38,11 @@ class Submitted:
 
 
 def open_picture(
-    source: Source, limits: Limits, progress: Progress
+    source: Source, limits: Limits, progress: Progress, *, shortest: int | None = None
 ) -> tuple[Pixels, Loaded | None]:
     """The picture, and the file that it was decoded from, if it was.
+
+    Where a smaller copy of it will do, `shortest` says how small, as `images.decode` takes it.
 
     Raises:
         InputError: it can't be had, is larger than the limits, or can't be read.
@@ -56,7 +58,7 @@ def open_picture(
     with progress.stage("reading"):
         loaded = sources.read(source, limits, progress)
     with progress.stage("decoding"):
-        return images.decode(loaded.data, limits), loaded
+        return images.decode(loaded.data, limits, shortest=shortest), loaded
 
 
 def read_image(source: Source, limits: Limits | None = None) -> PIL.Image.Image:

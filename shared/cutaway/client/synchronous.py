@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cutaway import sources
 from cutaway.backends.local import LocalBackend
-from cutaway.client.finishing import finish
+from cutaway.client.finishing import finish, shortest_side
 from cutaway.client.many import Crew, removals, work_of
 from cutaway.client.models import model_facts
 from cutaway.client.pictures import Submitted, open_picture
@@ -138,7 +138,8 @@ class Client:
         service = self._remote if earlier is None else self._service()
         if service and (uuid := _stored_uuid(picture)):
             return _removed_there(service, uuid, chosen, progress, earlier)
-        pixels, original, name = self._open(picture, progress)
+        shortest = None if service else shortest_side(chosen)
+        pixels, original, name = self._open(picture, progress, shortest)
         del source, picture  # an array that the caller keeps no hold of is free from here on
         if service and earlier:
             finding = service.take_up(earlier.task_uuid, pixels, chosen, progress)
@@ -288,9 +289,11 @@ class Client:
     ) -> None:
         self.close()
 
-    def _open(self, source: Source, progress: Progress) -> tuple[Pixels, Loaded | None, str | None]:
+    def _open(
+        self, source: Source, progress: Progress, shortest: int | None = None
+    ) -> tuple[Pixels, Loaded | None, str | None]:
         """The picture; its file, if a service may be sent that; and its name, if it has one."""
-        pixels, loaded = open_picture(source, self.settings.limits, progress)
+        pixels, loaded = open_picture(source, self.settings.limits, progress, shortest=shortest)
         wanted = self._remote is not None and self.settings.send == "original"
         return pixels, loaded if wanted else None, loaded.name if loaded else None
 

@@ -71,7 +71,7 @@ class Band:
         Args:
             tolerance: Done when the mean error (root of the mean square) is about as small.
             iterations: Done after so many in any case.
-            advance: Told the finished share (0..1) before each; what it raises goes through.
+            advance: Told the finished share (0..1) in each; what it raises goes through.
 
         Returns:
             float32, shape (unknowns,), not exactly within 0..1.

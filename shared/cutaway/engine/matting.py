@@ -28,14 +28,15 @@ if TYPE_CHECKING:
 
 __all__ = ["estimate_alpha"]
 
-_WORK = 600_000
-"""The most unknown pixels that are solved for, which takes about two seconds and 200 MB. It is this
-much because hair a pixel thin is found at full size only."""
-_LARGEST = 2_000_000
-"""The most pixels of the picture that is solved, known ones too. Larger ones come out no better
-solved in full (`tests.benchmarks.matting`): colours differ too little from pixel to pixel."""
-_TOLERANCE = 4e-5
-"""The error of alpha that is left, on average: a hundredth of a level of 8 bits."""
+_MEGAPIXELS = 2.0
+"""Hair a pixel thin is found at full size only; but larger pictures than that come out no better
+solved in full (`tests.benchmarks.matting`), as colours differ too little from pixel to pixel."""
+_UNKNOWN = 0.3
+"""The most unknown pixels that are solved for, as a share of the pixels that may be solved."""
+_MILLION = 1e6
+_TOLERANCE, _ROUGH = 1e-5, 1e-4
+"""The error of alpha that is left, on average, at the full size and at smaller ones: some
+hundredths of a level of 8 bits."""
 _ITERATIONS = 50
 _RADIUS, _SMOOTHNESS = 2, 1e-5  # of the functions that carry alpha to a larger size
 _SMALLEST = 3  # the sides of a window, and so of the picture that is solved, at least
@@ -79,16 +80,21 @@ class _Level:
 
 
 def estimate_alpha(
-    rgb: NDArray[np.uint8], trimap: NDArray[np.uint8], progress: Progress
+    rgb: NDArray[np.uint8],
+    trimap: NDArray[np.uint8],
+    progress: Progress,
+    megapixels: float = _MEGAPIXELS,
 ) -> NDArray[np.float32]:
     """Solve for alpha where the trimap doesn't know it.
 
-    Beyond the result it takes about 6 bytes a pixel, and 300 for each unknown pixel that is solved.
+    Beyond the result it takes about 6 bytes a pixel, and at most 100 MB for each of `megapixels`.
 
     Args:
         rgb: uint8, shape (height, width, 3), any size from 1x1.
         trimap: uint8, shape (height, width): 0 is background, 255 subject, all else unknown.
         progress: Told how far the work is; checked for cancellation between iterations.
+        megapixels: A larger picture is solved at that size, 0.01 or more. It bounds time and
+            memory; less is also smoother, which suits what is out of focus, but not hair.
 
     Returns:
         float32, shape (height, width), 0..1; exactly 0 and 1 where the trimap knows. If only one
@@ -103,9 +109,12 @@ def estimate_alpha(
     if count:
         known = bool((trimap == FOREGROUND).any()), bool((trimap == BACKGROUND).any())
         if all(known):
-            scale = min(1.0, (_WORK / count) ** 0.5, (_LARGEST / unknown.size) ** 0.5)
+            most = megapixels * _MILLION
+            scale = min(1.0, (most * _UNKNOWN / count) ** 0.5, (most / unknown.size) ** 0.5)
             place = _around(unknown, int(_MARGIN / scale))
-            _fill(alpha[place], _level(rgb[place], trimap[place]), scale, progress)
+            full = _level(rgb[place], trimap[place])
+            work = _reduced(full, scale, most * _UNKNOWN)
+            _fill(alpha[place], full, work, _TOLERANCE if scale == 1 else _ROUGH, progress)
         else:
             alpha[unknown] = {(True, False): 1, (False, True): 0, (False, False): 0.5}[known]
     return alpha
@@ -127,37 +136,40 @@ def _around(region: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
     return rows, slice(max(0, left - margin), left + width + margin)
 
 
-def _fill(alpha: NDArray[np.float32], full: _Level, scale: float, progress: Progress) -> None:
-    """Solve at `scale`, and write the unknown pixels of `alpha`."""
-    work = full if scale == 1 and min(alpha.shape) >= _SMALLEST else _reduced(full, scale)
-    assembling = partial(_advance, progress, 0, _ASSEMBLING)
-    band = laplacian.assemble(work.picture, work.subject, work.background, assembling)
-    solving = partial(_advance, progress, _ASSEMBLING, _SOLVING)
-    values = band.solve(_TOLERANCE, _ITERATIONS, solving).clip(0, 1)
-    solved = alpha if work is full else (work.subject == FOREGROUND).astype(np.float32)
-    solved[band.rows, band.columns] = values
-    if work is not full:
+def _fill(
+    alpha: NDArray[np.float32], full: _Level, work: _Level, tolerance: float, progress: Progress
+) -> None:
+    """Solve at the size of `work`, and write the unknown pixels of `alpha`."""
+    if work is full:
+        _solve(work, alpha, tolerance, progress)
+    else:
+        small = (work.subject == FOREGROUND).astype(np.float32)
+        _solve(work, small, tolerance, progress)
         begun = _ASSEMBLING + _SOLVING
-        _carry(work, solved, alpha, full, partial(_advance, progress, begun, 1 - begun))
+        _carry(work, small, alpha, full, partial(_advance, progress, begun, 1 - begun))
+
+
+def _solve(level: _Level, alpha: NDArray[np.float32], tolerance: float, progress: Progress) -> None:
+    """Write the unknown pixels of a level's alpha."""
+    assembling = partial(_advance, progress, 0, _ASSEMBLING)
+    band = laplacian.assemble(level.picture, level.subject, level.background, assembling)
+    solving = partial(_advance, progress, _ASSEMBLING, _SOLVING)
+    alpha[band.rows, band.columns] = band.solve(tolerance, _ITERATIONS, solving).clip(0, 1)
 
 
 def _advance(progress: Progress, begun: float, span: float, share: float) -> None:
     progress.advance(begun + span * share)
 
 
-def _reduced(full: _Level, scale: float) -> _Level:
+def _reduced(full: _Level, scale: float, most: float) -> _Level:
     """The picture at `scale`, or below if that leaves too many unknown pixels."""
+    if scale == 1 and min(full.subject.shape) >= _SMALLEST:
+        return full
     work = full.reduced(scale)
-    while (unknowns := np.count_nonzero(work.unknown)) > _WORK:  # thin bands shrink less
-        scale *= 0.99 * (_WORK / unknowns) ** 0.5
+    while (unknowns := np.count_nonzero(work.unknown)) > most:  # thin bands shrink less
+        scale *= 0.99 * (most / unknowns) ** 0.5
         work = full.reduced(scale)
     return work
-
-
-def _functions(level: _Level, alpha: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What carries the level's alpha to a larger size."""
-    guide = (level.picture / 255).astype(np.float32)
-    return guided.coefficients(guide, alpha, _RADIUS, _SMOOTHNESS)
 
 
 def _carry(
@@ -169,7 +181,7 @@ def _carry(
 ) -> None:
     """Write the unknown pixels of the full size."""
     height, width = alpha.shape
-    functions = _functions(level, solved)
+    functions = guided.coefficients(level.picture, solved, _RADIUS, _SMOOTHNESS)
     for top, bottom in stripes(height, width * alpha.itemsize):
         advance(top / height)
         unknown = full.rows(top, bottom).unknown

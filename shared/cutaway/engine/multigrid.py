@@ -33,10 +33,10 @@ _DAMPING = 0.65
 """Of a division by the diagonal, which would overshoot alone: below 2 / the largest eigenvalue."""
 _SIDE = 2
 """Of a block of blocks."""
-_INVERTED = 64
+_INVERTED = 128
 """The most blocks of a system that is inverted."""
-_CYCLES, _FIRST_CYCLES = 2, 6
-"""Steps of the smaller system for each step of the larger one, and for its first guess."""
+_CYCLES = 2
+"""Steps of the smaller system for each step of the larger one."""
 _MUCH_SMALLER = 3
 """Times. Where blocks of that side don't make a system so (a line of blocks just halves), they are
 of twice the side, or the many steps of many sizes would add up."""
@@ -51,8 +51,8 @@ _EMPTY = 1e-9
 class _Solver(Protocol):
     """What estimates the blocks' shares in the functions."""
 
-    def approximate(self, right: Floats, cycles: int) -> Floats:
-        """Roughly the solution, shape (functions, count + 1), in so many steps."""
+    def approximate(self, right: Floats) -> Floats:
+        """Roughly the solution; both are of shape (functions, count + 1)."""
         ...
 
 
@@ -106,62 +106,61 @@ class System:
             right: Values.
             tolerance: Done when the mean error (root of the mean square) is estimated to be below.
             iterations: Done after so many in any case.
-            advance: Told the finished share (0..1) before each; what it raises goes through.
+            advance: Told the finished share (0..1) in each; what it raises goes through.
         """
         unknowns = max(1, int(np.count_nonzero(self._scale)))
         enough = tolerance**2 * unknowns
-        shares = (1 - 0.8**done for done in range(iterations + 1))  # as far as one can tell
+        shares = (1 - 0.8**done for done in range(iterations))  # as far as one can tell
 
         def precise(step: Floats) -> bool:
             advance(next(shares))
             return _dot(step, step) <= enough
 
-        advance(next(shares))
-        solution = self._correction(right, _FIRST_CYCLES)
-        self._improve(solution, right - self.times(solution), iterations, precise)
-        return solution
+        return self._solution(right.copy(), iterations, precise)
 
-    def approximate(self, right: Floats, cycles: int) -> Floats:
+    def approximate(self, right: Floats) -> Floats:
         """Roughly the solution; the right side is written to."""
-        solution = np.zeros_like(right)
-        self._improve(solution, right, cycles, lambda _: False)
-        return solution
+        return self._solution(right, _CYCLES, lambda _: False)
 
-    def _improve(
-        self,
-        solution: Floats,
-        residual: Floats,
-        iterations: int,
-        precise: Callable[[Floats], bool],
-    ) -> None:
-        """Flexible conjugate gradients, in place; they allow for an estimate that varies."""
+    def _solution(
+        self, residual: Floats, iterations: int, precise: Callable[[Floats], bool]
+    ) -> Floats:
+        """Flexible conjugate gradients, which allow for an estimate that varies.
+
+        Args:
+            residual: The right side; written to.
+            iterations: Done after so many.
+            precise: Whether a step, as estimated, is small enough to be the last.
+        """
+        solution = np.zeros_like(residual)
         direction = image = np.zeros_like(residual)
         curvature = 1.0
         for _ in range(iterations):
             step = self._estimate(residual)
             if precise(step):
                 solution += step
-                return
+                break
             step -= _dot(step, image) / curvature * direction
             direction, image = step, self.times(step)
             curvature = _dot(direction, image)
             if curvature <= 0:  # rounding has used up what the system knows
-                return
+                break
             length = _dot(residual, direction) / curvature
             solution += length * direction
             residual -= length * image
+        return solution
 
     def _estimate(self, residual: Floats) -> Floats:
         """What is missing, roughly: node by node, then by blocks, then node by node again."""
         missing = self._scale * residual
-        missing += self._correction(residual - self.times(missing), _CYCLES)
+        missing += self._correction(residual - self.times(missing))
         missing += self._scale * (residual - self.times(missing))
         return missing
 
-    def _correction(self, residual: Floats, cycles: int) -> Floats:
+    def _correction(self, residual: Floats) -> Floats:
         """What is missing as far as the functions can tell."""
         seen = np.einsum("kpabn,pabn->kn", self._functions, residual)
-        found = self._coarse.approximate(seen, cycles)
+        found = self._coarse.approximate(seen)
         missing: Floats = np.einsum("kpabn,kn->pabn", self._functions, found)
         return missing
 
@@ -253,9 +252,9 @@ class _Smaller:
         ordered = functions.take(self._order, axis=-1).swapaxes(0, 1)
         self._system = System(outer, stencils, np.ascontiguousarray(ordered))
 
-    def approximate(self, right: Floats, cycles: int) -> Floats:
+    def approximate(self, right: Floats) -> Floats:
         """As `_Solver` has it."""
-        solution = self._system.approximate(right.take(self._order, axis=-1), cycles)
+        solution = self._system.approximate(right.take(self._order, axis=-1))
         return solution.reshape(len(right), -1).take(self._places, axis=-1)
 
 
@@ -271,9 +270,8 @@ class _Inverse:
         square = matrix[:, :-1, :, :-1].reshape(parts * count, parts * count)
         self._inverse = _inverted(square).astype(np.float32)
 
-    def approximate(self, right: Floats, cycles: int) -> Floats:
+    def approximate(self, right: Floats) -> Floats:
         """As `_Solver` has it, but exactly."""
-        del cycles
         solution = np.zeros_like(right)
         # BLAS would wake its threads for this, which costs more than the sum on a busy machine.
         known = np.einsum("ij,j->i", self._inverse, right[:, :-1].ravel())

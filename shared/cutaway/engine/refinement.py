@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cutaway.engine.matte import Matte
     from cutaway.progress import Progress
 
-__all__ = ["refine"]
+__all__ = ["enlarge", "refine"]
 
 _SHOWN = 0.5
 """How much of the detail that its size could hold a network's matte shows, along a side: the first
@@ -89,6 +89,15 @@ def refine(
                 progress.advance((1 + 3 * share) / 4 ** (steps - step + 1))
             alpha = drawn
     return drawn
+
+
+def enlarge(matte: Matte, size: tuple[int, int], depth: int) -> NDArray[Any]:
+    """Bring a matte to a width and height as it is, whatever the picture shows there.
+
+    Returns:
+        uint8 or uint16 for a depth of 8 or 16 bits, shape (height, width), the full range.
+    """
+    return _resized(_whole_numbers(matte.alpha, depth, 0.0), (size[1], size[0]))
 
 
 def _levels(rgb: NDArray[np.uint8], side: int) -> list[Level]:

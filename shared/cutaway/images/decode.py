@@ -78,13 +78,21 @@ _DAMAGE = (
 _NOT_SUPPORTED = ("unknown pixel mode", "cannot handle", "unsupported", "not installed")
 _GREY_AND_ALPHA = 4  # PNG's colour type
 _OPENCV_SIDE = 1 << 20
+_LYING = range(5, 9)
+"""The orientations of EXIF that swap rows and columns."""
 
 
-def decode(data: bytes, limits: Limits) -> Pixels:
+def decode(data: bytes, limits: Limits, *, shortest: int | None = None) -> Pixels:
     """Decode a PNG, JPEG, WEBP, GIF, TIFF, BMP or AVIF file's first picture, turned upright.
 
     Colour keeps its numbers and its ICC profile; only CMYK and LAB become sRGB. PNG and TIFF
     of 16 bits a channel stay so.
+
+    Args:
+        data: The file.
+        limits: How much it may be.
+        shortest: How short its shorter side may come, in pixels, where a smaller copy will do: a
+            JPEG is decoded at a half, a quarter or an eighth then, in less time and memory.
 
     Raises:
         TooLarge: it has more bytes or pixels than allowed, which is found out before decoding.
@@ -96,7 +104,7 @@ def decode(data: bytes, limits: Limits) -> Pixels:
     if kind not in _READERS:
         raise _unknown(kind)
     with _reading(kind):
-        found, frames = _decoded(kind, data, limits)
+        found, frames = _decoded(kind, data, limits, shortest)
         return _pixels(found, _left_out(kind, frames))
 
 
@@ -171,21 +179,29 @@ def _unknown(kind: str | None) -> UnsupportedFormat:
     )
 
 
-def _decoded(kind: str, data: bytes, limits: Limits) -> tuple[Decoded, int]:
+def _decoded(kind: str, data: bytes, limits: Limits, shortest: int | None) -> tuple[Decoded, int]:
     """The first picture, and how many the file has."""
     if kind == "TIFF":
         return _tiff(data, limits), count_pages(data)
     image = _open(kind, data, limits)
     frames = int(getattr(image, "n_frames", 1))
     if kind == "JPEG" and image.mode in {"L", "RGB"}:
-        arrays = decode_jpeg(data, image.size, grey=image.mode == "L")
-        return Decoded(arrays, *read_metadata(image.info)), frames
+        reduction = _reduction(image.size, shortest)
+        arrays = decode_jpeg(data, image.size, grey=image.mode == "L", reduction=reduction)
+        whole = image.size if reduction > 1 else None
+        return Decoded(arrays, *read_metadata(image.info), whole), frames
     if frames == 1 and kind == "WEBP":
         # Pillow would take 16 bytes a pixel, OpenCV takes 6.
         return Decoded(decode_colour(data, image.size, 8), *read_metadata(image.info)), frames
     if frames == 1 and kind == "PNG" and _is_colour_for_opencv(image, data):
         return _colour_png(image, data), frames
     return _by_pillow(image), frames
+
+
+def _reduction(size: tuple[int, int], shortest: int | None) -> int:
+    """The most that a JPEG may be reduced by: 1 (not at all), 2, 4 or 8."""
+    most = min(size) // shortest if shortest else 1
+    return max(one for one in (1, 2, 4, 8) if one <= max(most, 1))
 
 
 def _tiff(data: bytes, limits: Limits) -> Decoded:
@@ -257,7 +273,7 @@ def _left_out(kind: str, frames: int) -> tuple[str, ...]:
 
 
 def _pixels(found: Decoded, warnings: tuple[str, ...]) -> Pixels:
-    (colour, alpha, converted, doubts), metadata, turn = found
+    (colour, alpha, converted, doubts), metadata, turn, whole = found
     warnings += doubts
     profile = metadata.icc_profile
     if profile and (converted or not fits(profile, colour.shape[2])):
@@ -269,6 +285,7 @@ def _pixels(found: Decoded, warnings: tuple[str, ...]) -> Pixels:
         None if alpha is None else _turned(alpha, turn),
         metadata,
         warnings=warnings,
+        copy_of=(whole[1], whole[0]) if whole and turn in _LYING else whole,
     )
 
 
@@ -276,7 +293,7 @@ def _turned(values: NDArray[Any], turn: int) -> NDArray[Any]:
     """The values as EXIF's orientation (1..8) wants them shown."""
     flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(turn)
     shape = values.shape
-    if turn >= 5:  # noqa: PLR2004  (5..8 swap rows and columns)
+    if turn in _LYING:
         values = cv2.transpose(values)
         shape = (shape[1], shape[0], *shape[2:])
         if flip is not None:

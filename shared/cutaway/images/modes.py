@@ -56,11 +56,15 @@ class Arrays(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """A file's or an image's arrays and metadata, and how the arrays are still to be turned."""
+    """A file's or an image's arrays and metadata, and how the arrays are still to be turned.
+
+    `copy_of` is the width and height of what they are a smaller copy of, not turned either.
+    """
 
     arrays: Arrays
     metadata: Metadata
     turn: int
+    copy_of: tuple[int, int] | None = None
 
 
 def to_arrays(image: Image.Image, profile: bytes | None) -> Arrays:

@@ -45,6 +45,7 @@ class Pixels:
         metadata: What the file says besides.
         warnings: What a user should know about how it was read, such as dropped frames.
         borrowed: Whether `colour` is the caller's own memory, which must not be written to.
+        copy_of: Width and height of the picture, if this is a smaller copy to look at.
     """
 
     colour: NDArray[Any]
@@ -52,6 +53,12 @@ class Pixels:
     metadata: Metadata = field(default_factory=Metadata)
     warnings: tuple[str, ...] = ()
     borrowed: bool = False
+    copy_of: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height that the result is to have."""
+        return self.copy_of or (self.width, self.height)
 
     @property
     def height(self) -> int:

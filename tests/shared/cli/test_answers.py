@@ -124,6 +124,7 @@ def test_one_failure_stops_no_other(photo: Path, service: RunwareService, remote
         (["--overwrite"], "--overwrite is for pictures that come back"),
         (["--drop-metadata"], "--drop-metadata is for pictures"),
         (["--keep-hidden-colour"], "--keep-hidden-colour is for pictures"),
+        (["--no-refine"], "--no-refine is for pictures"),
         (["--no-clean-edges"], "--no-clean-edges is for pictures"),
         (["--background", "red"], "runware:112@2 takes no rgba"),
         (["--output", "mask"], "runware:112@2 takes no return_only_mask"),

@@ -195,8 +195,9 @@ def test_weights_of_ones_own_are_used_for_the_named_model(photo: Path) -> None:
 
 
 def test_alpha_matting_takes_its_numbers(photo: Path, quick: Words) -> None:
-    numbers = ("--foreground-threshold", "200", "--background-threshold", "30")
-    matted = ("--alpha-matting", "--erode-size", "3", *numbers, "--json", *quick)
+    thresholds = ("--foreground-threshold", "200", "--background-threshold", "30")
+    sizes = ("--erode-size", "3", "--matting-megapixels", "0.5")
+    matted = ("--alpha-matting", *thresholds, *sizes, "--json", *quick)
     (told,) = json_lines(cli("remove", photo, *matted).stdout)
     assert told["status"] == "done"
     assert "matting" in told["seconds"]

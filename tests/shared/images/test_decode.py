@@ -320,6 +320,33 @@ def test_of_many_frames_the_first_is_read_and_the_rest_are_told_of(kind: str) ->
     assert pixels.warnings == (f"it has 3 {what}: the first was read, and 2 left out",)
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize(
+    ("shortest", "size"), [(301, (801, 601)), (300, (401, 301)), (151, (401, 301)), (75, (101, 76))]
+)
+def test_a_jpeg_comes_as_a_smaller_copy_where_that_will_do(
+    mode: str, shortest: int, size: tuple[int, int]
+) -> None:
+    ramp = Image.linear_gradient("L").resize((801, 601)).convert(mode)
+    data = saved(ramp, "JPEG", quality=95)
+    copy = decode(data, LIMITS, shortest=shortest)
+    assert (copy.width, copy.height) == size
+    assert copy.size == (801, 601)
+    whole = decode(data, LIMITS)
+    assert whole.size == (whole.width, whole.height) == (801, 601)
+    expected = cv2.resize(whole.guide(), size, interpolation=cv2.INTER_AREA)
+    assert np.abs(copy.guide().astype(int) - expected).max() < 8
+
+
+def test_a_smaller_copy_is_turned_upright_too() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved(Image.linear_gradient("L").resize((800, 600)), "JPEG", exif=exif)
+    copy = decode(data, LIMITS, shortest=300)
+    assert (copy.width, copy.height) == (300, 400)
+    assert copy.size == (600, 800)
+
+
 def test_of_a_camera_s_pair_of_jpegs_the_first_is_read_without_a_word() -> None:
     first, second = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (8, 8), "blue")
 
