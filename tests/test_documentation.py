@@ -66,6 +66,7 @@ NOT_RUN = [
     ("README.md", "cutaway models pull u2netp"),
     ("README.md", "claude mcp add"),
     ("README.md", "uvx --from cutaway"),
+    ("README.md", ".venv/bin/python -m tests.benchmarks.performance"),
     ("docs/command-line.md", "cutaway remove https://example.com/photo.jpg"),
     ("docs/command-line.md", "cutaway models pull birefnet-general-lite"),
     ("docs/models.md", "pip uninstall --yes onnxruntime"),

@@ -10,7 +10,7 @@ import sys
 import time
 import venv
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +19,6 @@ import platformdirs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
 
 __all__ = [
     "Answer",
@@ -40,9 +39,8 @@ __all__ = [
 
 _REMBG = "rembg[cpu,cli]==2.0.86"
 _PYMATTING = "pymatting==1.1.16"
-_WORKER = Path(__file__).with_name("worker.py")
 _ROOT = Path(__file__).parents[2]
-_ESTIMATOR = "tests.benchmarks.matting_worker"
+_WORKER, _ESTIMATOR = "tests.benchmarks.worker", "tests.benchmarks.matting_worker"
 
 
 class Seconds(NamedTuple):
@@ -75,7 +73,11 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a worker is to do: remove the background of a file, and write the result to another."""
+    """What a worker is to do: remove the background of a file, and write the result to another.
+
+    Where `refine` is false, Cutaway leaves the matte as the network gave it, only enlarged, which
+    is what rembg always does. With `apart`, it is done so, one stage after another.
+    """
 
     source: str
     target: str
@@ -83,6 +85,8 @@ class Request:
     output: str = "cutout"
     alpha_matting: bool = False
     clean_edges: bool = False
+    refine: bool = True
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ class Answer:
         cpu: Seconds of all cores together meanwhile.
         resident: Bytes of memory before it; 0 where there is no /proc.
         peak: The most bytes of memory during it; 0 where there is no /proc.
+        stages: What each stage took, if they were done apart: as `wall` and `cpu`.
     """
 
     found: bool
@@ -115,6 +120,7 @@ class Answer:
     cpu: float
     resident: int
     peak: int
+    stages: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 class Process:
@@ -196,16 +202,18 @@ def cutaway_process(weights: Path) -> Iterator[Process]:
     """Cutaway, as it is installed where this runs, until the block ends."""
     # Made pictures pack badly: at 16 bits they are larger than the usual limit on a file.
     variables = {**os.environ, "CUTAWAY_MAX_BYTES": str(1 << 30)}
-    with _process(Path(sys.executable), "cutaway", weights, variables) as process:
+    arguments = _WORKER, "cutaway", str(weights.resolve())
+    with _running(Path(sys.executable), *arguments, variables=variables) as process:
         yield process
 
 
 @contextmanager
 def rembg_process(environment: Environment, weights: Path) -> Iterator[Process]:
     """The same weights in rembg, until the block ends."""
+    arguments = _WORKER, "rembg", str(weights)
     with (
         rembg_variables(weights) as variables,
-        _process(environment.python, "rembg", weights, variables) as process,
+        _running(environment.python, *arguments, variables=variables) as process,
     ):
         yield process
 
@@ -216,9 +224,7 @@ def estimators() -> Iterator[dict[str, Process]]:
     peer = _environment("pymatting-1.1.16", _PYMATTING, "import pymatting")
     with ExitStack() as stack:
         yield {
-            name: stack.enter_context(
-                _running([str(python), "-m", _ESTIMATOR, name], os.environ, cwd=_ROOT)
-            )
+            name: stack.enter_context(_running(python, _ESTIMATOR, name, variables=os.environ))
             for name, python in {"cutaway": Path(sys.executable), "pymatting": peer.python}.items()
         }
 
@@ -255,20 +261,15 @@ def _children() -> float:
     return times.children_user + times.children_system
 
 
-def _process(
-    python: Path, package: str, weights: Path, variables: Mapping[str, str]
-) -> AbstractContextManager[Process]:
-    return _running([str(python), str(_WORKER), package, str(weights)], variables)
-
-
 @contextmanager
 def _running(
-    command: Sequence[str], variables: Mapping[str, str], cwd: Path | None = None
+    python: Path, module: str, *arguments: str, variables: Mapping[str, str]
 ) -> Iterator[Process]:
+    command = [str(python), "-m", module, *arguments]
     pipe = subprocess.PIPE
     # Leaving the block closes the input, at whose end the worker ends.
     with subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, encoding="utf-8", env=variables, cwd=cwd
+        command, stdin=pipe, stdout=pipe, encoding="utf-8", env=variables, cwd=_ROOT
     ) as process:
         yield Process(process)
 

@@ -1,10 +1,10 @@
 """Removes backgrounds on request, with Cutaway or with rembg, in a process of its own.
 
-    python worker.py cutaway|rembg WEIGHTS
+    python -m tests.benchmarks.worker cutaway|rembg WEIGHTS
 
-It is run as a script in the environment of the one it drives, so it stands on the standard
-library and on that one alone. It answers a line when it is ready, then one for each line it reads:
-requests and answers are JSON objects, `peers.Request` and `peers.Answer`.
+It runs in the environment of the one it drives, so it stands on the standard library and on that
+one alone. It answers a line when it is ready, then one for each line it reads: requests and answers
+are JSON objects, `peers.Request` and `peers.Answer`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,29 @@ from __future__ import annotations
 import json
 import sys
 import time
-from functools import partial
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tests.benchmarks.stages import CutawayStages, RembgStages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Remover = Callable[[dict[str, Any]], bool]
+    from tests.benchmarks.stages import Laps
 
 _PROCESS = Path("/proc/self")
+
+
+class _Remover(Protocol):
+    def remove(self, request: dict[str, Any]) -> bool:
+        """Do it, and tell whether there was a subject."""
+        ...
+
+    @property
+    def stages(self) -> CutawayStages | RembgStages:
+        """What does it stage by stage."""
+        ...
 
 
 def main() -> None:
@@ -29,11 +42,22 @@ def main() -> None:
     package, weights = sys.argv[1:]
     # What a package prints must not come between the answers.
     answers, sys.stdout = sys.stdout, sys.stderr
-    remove = {"cutaway": _cutaway, "rembg": _rembg}[package](weights)
+    remover: _Remover = _Rembg() if package == "rembg" else _Cutaway(Path(weights))
     print(json.dumps({"ready": package}), file=answers, flush=True)
     for line in sys.stdin:
-        answer = measured(partial(remove, json.loads(line)))
-        print(json.dumps(answer), file=answers, flush=True)
+        print(json.dumps(_answer(remover, json.loads(line))), file=answers, flush=True)
+
+
+def _answer(remover: _Remover, request: dict[str, Any]) -> dict[str, Any]:
+    laps: Laps = {}
+
+    def work() -> bool:
+        if not request["apart"]:
+            return remover.remove(request)
+        laps.update(remover.stages.laps(request["source"], request["target"]))
+        return True
+
+    return {**measured(work), "stages": laps}
 
 
 def measured(work: Callable[[], bool]) -> dict[str, Any]:
@@ -51,48 +75,61 @@ def measured(work: Callable[[], bool]) -> dict[str, Any]:
     }
 
 
-def _cutaway(weights: str) -> Remover:
-    from cutaway import Client
-    from cutaway.errors import NoSubjectFound
+class _Cutaway:
+    def __init__(self, weights: Path) -> None:
+        from cutaway import Client
 
-    clients = {"u2netp": Client(weights=weights), "classical": Client()}
+        self._weights = weights
+        self._clients = {"u2netp": Client(weights=weights), "classical": Client()}
 
-    def remove(request: dict[str, Any]) -> bool:
+    @cached_property
+    def stages(self) -> CutawayStages:
+        return CutawayStages(self._weights)
+
+    def remove(self, request: dict[str, Any]) -> bool:
+        from cutaway.errors import NoSubjectFound
+
         try:
-            result = clients[request["model"]].remove_background(
-                request["source"],
-                model=request["model"],
-                output=request["output"],
-                alpha_matting=request["alpha_matting"],
-                clean_edges=request["clean_edges"],
-            )
+            self._remove(request)
         except NoSubjectFound:
             return False
-        result.save(request["target"], overwrite=True)
         return True
 
-    return remove
+    def _remove(self, request: dict[str, Any]) -> None:
+        result = self._clients[request["model"]].remove_background(
+            request["source"],
+            model=request["model"],
+            output=request["output"],
+            alpha_matting=request["alpha_matting"],
+            refine=request["refine"],
+            clean_edges=request["clean_edges"],
+        )
+        result.save(request["target"], overwrite=True)
 
 
-def _rembg(weights: str) -> Remover:
-    """The weights are in the folder that U2NET_HOME names."""
-    import rembg  # type: ignore[import-not-found]
+class _Rembg:
+    """Its weights are in the folder that U2NET_HOME names."""
 
-    del weights
-    session = rembg.new_session("u2netp", providers=["CPUExecutionProvider"])
+    def __init__(self) -> None:
+        import rembg  # type: ignore[import-not-found]
 
-    def remove(request: dict[str, Any]) -> bool:
-        result = rembg.remove(
+        self._rembg = rembg
+        self._session = rembg.new_session("u2netp", providers=["CPUExecutionProvider"])
+
+    @cached_property
+    def stages(self) -> RembgStages:
+        return RembgStages(self._session)
+
+    def remove(self, request: dict[str, Any]) -> bool:
+        result = self._rembg.remove(
             Path(request["source"]).read_bytes(),
-            session=session,
+            session=self._session,
             only_mask=request["output"] == "mask",
             alpha_matting=request["alpha_matting"],
             decontaminate=request["clean_edges"],
         )
         Path(request["target"]).write_bytes(result)
         return True
-
-    return remove
 
 
 def _forget_peak() -> None:
