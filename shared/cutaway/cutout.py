@@ -15,7 +15,7 @@ from cutaway import images
 from cutaway.compositing.composition import Fill, Mask, OnFill, OnTransparency, share
 from cutaway.errors import OptionError
 from cutaway.files import write_atomically
-from cutaway.images import Metadata, profiles, stripes, to_depth
+from cutaway.images import Metadata, Shallow, profiles, stripes
 from cutaway.options import ImageFormat, Output, RemovalOptions
 
 if TYPE_CHECKING:
@@ -136,12 +136,12 @@ class Cutout:
     @property
     def image(self) -> PIL.Image.Image:
         """The picture for Pillow, at 8 bits (Pillow has no deeper colour)."""
-        return _pillow(_whole(self._view()))
+        return _pillow(Shallow(self._view(), self.options.keep_hidden_colour))
 
     @property
     def mask(self) -> PIL.Image.Image:
         """The matte as a grey 8-bit picture for Pillow, white = subject."""
-        return _pillow(_whole(Mask(self._colour, self._alpha)))
+        return _pillow(Shallow(Mask(self._colour, self._alpha)))
 
     def save(
         self, path: str | os.PathLike[str], *, format: str | None = None, overwrite: bool = False
@@ -235,9 +235,9 @@ def _whole(view: Rows) -> NDArray[Any]:
     return whole
 
 
-def _pillow(array: NDArray[Any]) -> PIL.Image.Image:
-    shallow = to_depth(array, 8)
-    return PIL.Image.fromarray(shallow[..., 0] if shallow.shape[2] == 1 else shallow)
+def _pillow(view: Shallow) -> PIL.Image.Image:
+    whole = _whole(view)
+    return PIL.Image.fromarray(whole[..., 0] if view.channels == 1 else whole)
 
 
 def _told_by(target: Path) -> ImageFormat | None:

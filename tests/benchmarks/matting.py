@@ -43,6 +43,14 @@ _NETWORK = 320
 _LARGE = 3464
 """The side of a square of 12 megapixels."""
 _THOUSAND, _MEGABYTE = 1e3, 1e6
+_COSTS = (
+    "s (core s), Cutaway",
+    "pymatting",
+    "core s, ratio",
+    "peak MB, Cutaway",
+    "pymatting",
+)
+"""The columns that `_costs` fills."""
 
 
 class Error(NamedTuple):
@@ -179,11 +187,7 @@ def _alpha_head(name: str) -> None:
         "MSE, Cutaway",
         "pymatting",
         "ratio",
-        "s (core s), Cutaway",
-        "pymatting",
-        "core s, ratio",
-        "peak MB, Cutaway",
-        "pymatting",
+        *_COSTS,
     )
 
 
@@ -222,13 +226,15 @@ def _alpha_row(
         f"{ours.square:.6f}",
         f"{theirs.square:.6f}",
         f"{ratios[1]:.4f}",
-        str(mine),
-        str(peers),
-        f"{ratios[2]:.3f}",
-        f"{mine.peak / _MEGABYTE:.0f}",
-        f"{peers.peak / _MEGABYTE:.0f}",
+        *_costs(mine, peers),
     )
     return ratios
+
+
+def _costs(mine: Taken, peers: Taken) -> Iterator[str]:
+    """What both took, for a row of the table."""
+    yield from (str(mine), str(peers), f"{mine.cpu / peers.cpu:.3f}")
+    yield from (f"{taken.peak / _MEGABYTE:.0f}" for taken in (mine, peers))
 
 
 def _error(difference: NDArray[np.float64]) -> Error:
@@ -250,11 +256,7 @@ def _colour_head(name: str) -> None:
         "Cutaway",
         "pymatting",
         "ratio",
-        "s (core s), Cutaway",
-        "pymatting",
-        "core s, ratio",
-        "peak MB, Cutaway",
-        "pymatting",
+        *_COSTS,
     )
 
 
@@ -280,11 +282,7 @@ def _colour_row(bench: Bench, scene: Scene, repeats: int) -> tuple[float, float]
         f"{ours:.2f}",
         f"{theirs:.2f}",
         f"{ours / theirs:.2f}",
-        str(mine),
-        str(peers),
-        f"{mine.cpu / peers.cpu:.2f}",
-        f"{mine.peak / _MEGABYTE:.0f}",
-        f"{peers.peak / _MEGABYTE:.0f}",
+        *_costs(mine, peers),
     )
     return ours / theirs, mine.cpu / peers.cpu
 

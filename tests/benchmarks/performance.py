@@ -260,7 +260,7 @@ def _cells(figures: Figures, row: Row, sizes: Sequence[float]) -> Iterator[str]:
     for size in sizes:
         share = _share(figures, row, size)
         both = " / ".join(map(written, _both(figures, row, size)))
-        yield f"{both}" if share is None else f"**{_digits(share)}** ({both})"
+        yield both if share is None else f"**{_digits(share)}** ({both})"
 
 
 def _both(figures: Figures, row: Row, size: float) -> tuple[float | None, float | None]:

@@ -27,13 +27,13 @@ from cutaway.engine.runtimes.choice import NAMES, look_for
 from cutaway.errors import NoSubjectFound
 from cutaway.progress import Cancellation, Progress
 from tests.benchmarks import pairs, table
+from tests.benchmarks.worker import memory
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cutaway.engine.runtimes.choice import RuntimeName
 
-_STATUS = Path("/proc/self/status")
 _MEGABYTE = 1e6
 
 
@@ -121,7 +121,7 @@ def measure(trial: Trial) -> Cost:
     look_for(trial.runtime)  # importing its library is no part of loading
     size = catalogue.find(trial.model).input_size
     picture = np.random.default_rng(0).normal(size=(1, 3, size, size)).astype(np.float32)
-    before = _memory("VmRSS")
+    before = memory("VmRSS")
     begun = time.perf_counter()
     network = load_network(
         trial.weights, asked=trial.runtime, arena=trial.arena, compiled=trial.compiled
@@ -134,13 +134,7 @@ def measure(trial: Trial) -> Cost:
         runs.append(time.perf_counter() - begun)
         cores.append(time.process_time() - worked)
     run, core = statistics.median(runs), statistics.median(cores)
-    return Cost(load, run, core, _memory("VmHWM") - before, _memory("VmRSS") - before)
-
-
-def _memory(name: str) -> int:
-    """A field of this process's status, in bytes; 0 where there is no /proc."""
-    lines = _STATUS.read_text(encoding="utf-8").splitlines() if _STATUS.exists() else []
-    return next((int(line.split()[1]) << 10 for line in lines if line.startswith(name)), 0)
+    return Cost(load, run, core, memory("VmHWM") - before, memory("VmRSS") - before)
 
 
 def _print_differences(here: list[RuntimeName], weights: Path, model: str, data: Path) -> None:

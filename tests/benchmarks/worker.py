@@ -63,7 +63,7 @@ def _answer(remover: _Remover, request: dict[str, Any]) -> dict[str, Any]:
 def measured(work: Callable[[], bool]) -> dict[str, Any]:
     """Do it, and tell what it took, as `peers.Answer`; what it returns is whether it found."""
     _forget_peak()
-    resident = _memory("VmRSS")
+    resident = memory("VmRSS")
     begun, worked = time.perf_counter(), time.process_time()
     found = work()
     return {
@@ -71,7 +71,7 @@ def measured(work: Callable[[], bool]) -> dict[str, Any]:
         "wall": time.perf_counter() - begun,
         "cpu": time.process_time() - worked,
         "resident": resident,
-        "peak": _memory("VmHWM"),
+        "peak": memory("VmHWM"),
     }
 
 
@@ -138,7 +138,7 @@ def _forget_peak() -> None:
         (_PROCESS / "clear_refs").write_text("5", encoding="utf-8")
 
 
-def _memory(name: str) -> int:
+def memory(name: str) -> int:
     """A field of this process's status, in bytes; 0 where there is no /proc."""
     status = _PROCESS / "status"
     lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []

@@ -82,6 +82,21 @@ def test_hidden_colour_is_kept_in_every_form_when_asked(
         assert lost.mean() <= (lossy if form == "WEBP" else 0)
 
 
+@pytest.mark.parametrize("keep_hidden_colour", [False, True])
+def test_what_is_too_faint_for_eight_bits_is_hidden_where_there_are_no_more(
+    *, keep_hidden_colour: bool
+):
+    picture = portrait().astype(np.uint16) * 257
+    cutout = cutaway.remove_background(
+        picture, model="classical", feather=20, keep_hidden_colour=keep_hidden_colour
+    )
+    image = np.asarray(cutout.image)
+    faint = (cutout.array[..., 3] > 0) & (image[..., 3] == 0)
+    assert faint.any()
+    assert cutout.array[faint].all()
+    assert image[faint][:, :3].any() == keep_hidden_colour
+
+
 @pytest.mark.parametrize("output", Output)
 def test_every_png_is_sound_with_all_that_it_says_besides(output: Output):
     result = cutaway.remove_background(photo_with_metadata(), model="classical", output=output)

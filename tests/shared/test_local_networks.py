@@ -125,6 +125,13 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_deep_network(tmp_path_factory.mktemp("weights") / "deep.onnx", 2)
 
 
+@pytest.fixture
+def model_weights(request: pytest.FixtureRequest, model: str) -> Path:
+    """The file of the test's model: u2netp's own, or the stand-in for a large one's."""
+    path: Path = request.getfixturevalue("u2netp_weights" if model == "u2netp" else "stand_in")
+    return path
+
+
 def mattes(weights: Path, model: str, runtime: RuntimeName) -> list[NDArray[np.float32]]:
     """What one, two and three threads make of a picture."""
     engines = [
@@ -137,10 +144,9 @@ def mattes(weights: Path, model: str, runtime: RuntimeName) -> list[NDArray[np.f
 @pytest.mark.parametrize("runtime", THREADED)
 @pytest.mark.parametrize("model", ["u2netp", LARGE])
 def test_a_matte_does_not_depend_on_the_number_of_threads(
-    request: pytest.FixtureRequest, model: str, runtime: RuntimeName
+    model_weights: Path, model: str, runtime: RuntimeName
 ) -> None:
-    weights = request.getfixturevalue("u2netp_weights" if model == "u2netp" else "stand_in")
-    alone, *others = mattes(weights, model, runtime)
+    alone, *others = mattes(model_weights, model, runtime)
     assert np.ptp(alone) == 1
     assert max(np.abs(alone - other).max() for other in others) <= 1 / 255
 
@@ -148,13 +154,12 @@ def test_a_matte_does_not_depend_on_the_number_of_threads(
 @pytest.mark.parametrize("runtime", THREADED)
 @pytest.mark.parametrize("model", ["u2netp", LARGE])
 def test_the_same_picture_gives_the_same_bytes(
-    request: pytest.FixtureRequest, model: str, runtime: RuntimeName
+    model_weights: Path, model: str, runtime: RuntimeName
 ) -> None:
-    weights = request.getfixturevalue("u2netp_weights" if model == "u2netp" else "stand_in")
     settings = Settings.load(runtime=runtime)
     files = set()
     for pictures in ([portrait()], [portrait(), portrait()]):
-        with Client(settings, weights=weights) as client:
+        with Client(settings, weights=model_weights) as client:
             for removal in client.remove_many(pictures, model=model, jobs=2):
                 assert removal.cutout is not None
                 files.add(removal.cutout.to_bytes(format="PNG"))

@@ -136,4 +136,5 @@ def test_where_the_free_memory_is_not_told_it_is_all_there_is(tmp_path: Path) ->
 
 def test_this_machine_has_cores_and_memory() -> None:
     assert 1 <= usable_cores() <= ALL
-    assert (free_memory() or 1) > 0
+    free = free_memory()
+    assert free is None or free > 0

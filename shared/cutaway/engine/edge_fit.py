@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import cv2
 import numpy as np
 
-from cutaway.engine.guided import solve_symmetric
+from cutaway.engine.guided import fit_windows, window_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +32,7 @@ it the finest strands weaken the regression: the matte doesn't know them."""
 _BLUR_REACH = 2
 HALO = 2 * _RADIUS + _BLUR_REACH
 """How far around a pixel its function depends on picture and matte."""
-_EPSILON = np.float32(1e-4)
+_EPSILON = 1e-4
 """Steep slopes are discouraged by it, in squared colour units: noise has no edge to tell."""
 _EXPLAINED = 0.2, 0.8
 """The share of the matte's variance that the colour must explain: for any trust, and for full."""
@@ -70,19 +70,15 @@ def fit_edges(guide: NDArray[np.uint8], matte: NDArray[np.float32]) -> EdgeFit:
     size = (2 * _BLUR_REACH + 1,) * 2
     blurred = cv2.GaussianBlur(guide, size, _BLUR).astype(np.float32)
     colour = [channel * _LEVEL for channel in cv2.split(blurred)]
-    means = [_mean(channel) for channel in colour]
-    mean = _mean(matte)
-    covariances = [_mean(colour[i] * matte) - means[i] * mean for i in range(3)]
-    slopes = solve_symmetric(_variances(colour, means), covariances)
-    intercept = mean - _dot(slopes, means)
-    explained = _mean(np.maximum(_dot(slopes, covariances), 0))
-    variance = _mean(_mean(matte * matte) - mean * mean)
+    fit = fit_windows(colour, matte, _RADIUS, _EPSILON)
+    explained = _mean(np.maximum(_dot(fit.slopes, fit.covariances), 0))
+    variance = _mean(_mean(matte * matte) - fit.mean * fit.mean)
     share = explained / np.maximum(variance, _FLAT)
     trust = _risen(share, *_EXPLAINED)
-    gain = trust * _gain(share, variance, _mean(mean))
-    red, green, blue = (_mean(slope) * (gain * _LEVEL) for slope in slopes)
+    gain = trust * _gain(share, variance, _mean(fit.mean))
+    red, green, blue = (_mean(slope) * (gain * _LEVEL) for slope in fit.slopes)
     # Steeper around one half.
-    centred = _mean(intercept) * gain + (trust - gain) * np.float32(0.5)
+    centred = _mean(fit.intercept) * gain + (trust - gain) * np.float32(0.5)
     return EdgeFit((red, green, blue), centred, trust)
 
 
@@ -106,18 +102,6 @@ def _risen(values: Plane, low: float, high: float) -> Plane:
     return risen
 
 
-def _variances(colour: list[Plane], means: list[Plane]) -> dict[tuple[int, int], Plane]:
-    """The upper half of the covariance matrix of the colours, regularised."""
-    variances = {
-        (i, j): _mean(colour[i] * colour[j]) - means[i] * means[j]
-        for i in range(3)
-        for j in range(i, 3)
-    }
-    for i in range(3):
-        variances[i, i] += _EPSILON
-    return variances
-
-
 def _dot(one: list[Plane], other: list[Plane]) -> Plane:
     product: Plane = one[0] * other[0]
     product += one[1] * other[1]
@@ -126,6 +110,4 @@ def _dot(one: list[Plane], other: list[Plane]) -> Plane:
 
 
 def _mean(values: Plane) -> Plane:
-    """The mean over the window around each pixel."""
-    side = 2 * _RADIUS + 1
-    return cv2.boxFilter(values, -1, (side, side)).astype(np.float32, copy=False)
+    return window_mean(values, _RADIUS)

@@ -8,7 +8,7 @@ a large picture.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -18,23 +18,40 @@ from cutaway.compositing.enlarging import enlarged_rows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["apply_rows", "coefficients", "solve_symmetric"]
+    Plane: TypeAlias = NDArray[Any]
+
+__all__ = ["WindowFit", "apply_rows", "coefficients", "fit_windows", "window_mean"]
 
 _INTERCEPT = 3
 _BLOCK = 1 << 16
 """Pixels worked on at once; each takes some 200 bytes meanwhile."""
 
 
+class WindowFit(NamedTuple):
+    """The function of the colour that is nearest to the matte in the window around each pixel.
+
+    All are planes of the matte's shape and type.
+
+    Attributes:
+        slopes: One for each channel.
+        intercept: What is added to the slopes times the colour.
+        mean: Of the matte in the window.
+        covariances: Of each channel and the matte there.
+    """
+
+    slopes: list[Plane]
+    intercept: Plane
+    mean: Plane
+    covariances: list[Plane]
+
+
 def coefficients(
-    guide: NDArray[np.uint8] | NDArray[np.float32],
-    matte: NDArray[np.float32],
-    radius: int,
-    epsilon: float,
+    guide: NDArray[np.uint8], matte: NDArray[np.float32], radius: int, epsilon: float
 ) -> NDArray[np.float32]:
     """Fit `matte = slopes . colour + intercept` in the window around each pixel, and average.
 
     Args:
-        guide: uint8, or float32 0..1, shape (height, width, 3): the picture at the matte's size.
+        guide: uint8, shape (height, width, 3): the picture at the matte's size.
         matte: float32, shape (height, width), 0..1.
         radius: Half the side of the square windows, in pixels, 0 or more; the picture is mirrored
             at its frame.
@@ -51,9 +68,11 @@ def coefficients(
     rows = max(1, _BLOCK // width, 2 * halo)
     for top in range(0, height, rows):
         first, last = max(0, top - halo), top + rows + halo
-        models = _linear_models(guide[first:last], matte[first:last], radius, epsilon)
-        for index, values in enumerate(models):
-            block = _mean(values, radius)[top - first :][:rows]
+        # In float32 the variance of a flat window, a difference of two means, would be lost.
+        colour = [guide[first:last, :, channel] / 255 for channel in range(3)]
+        fit = fit_windows(colour, matte[first:last].astype(np.float64), radius, epsilon)
+        for index, values in enumerate((*fit.slopes, fit.intercept)):
+            block = window_mean(values, radius)[top - first :][:rows]
             result[top : top + rows, :, index] = block
     return result
 
@@ -86,37 +105,34 @@ def apply_rows(
     return np.clip(matte, 0, 1, out=matte)
 
 
-def _linear_models(
-    guide: NDArray[np.uint8] | NDArray[np.float32],
-    matte: NDArray[np.float32],
-    radius: int,
-    epsilon: float,
-) -> list[NDArray[np.float64]]:
-    """Slopes and intercept of the best fit in each window: four planes."""
-    shares = guide.astype(np.float32)
-    if guide.dtype == np.uint8:
-        shares /= np.float32(255)
-    # In float32 the variance of a flat window, a difference of two means, would be lost.
-    colour = [shares[..., channel].astype(np.float64) for channel in range(3)]
-    target = matte.astype(np.float64)
-    means = [_mean(channel, radius) for channel in colour]
-    mean = _mean(target, radius)
-    covariances = [_mean(colour[i] * target, radius) - means[i] * mean for i in range(3)]
+def fit_windows(colour: list[Plane], matte: Plane, radius: int, epsilon: float) -> WindowFit:
+    """Fit a matte to the colour in the window around each pixel (He et al., section 3.5).
+
+    Args:
+        colour: The picture's three channels, 0..1: planes of the matte's shape and type.
+        matte: float32 or float64, shape (height, width), 0..1.
+        radius: As `coefficients` takes it.
+        epsilon: Likewise.
+    """
+    means = [window_mean(channel, radius) for channel in colour]
+    mean = window_mean(matte, radius)
+    covariances = [
+        window_mean(channel * matte, radius) - centre * mean
+        for channel, centre in zip(colour, means, strict=True)
+    ]
     variances = {
-        (i, j): _mean(colour[i] * colour[j], radius) - means[i] * means[j]
+        (i, j): window_mean(colour[i] * colour[j], radius) - means[i] * means[j]
         for i in range(3)
         for j in range(i, 3)
     }
     for i in range(3):
         variances[i, i] += epsilon
-    slopes = solve_symmetric(variances, covariances)
+    slopes = _solve_symmetric(variances, covariances)
     intercept = mean - sum(slope * centre for slope, centre in zip(slopes, means, strict=True))
-    return [*slopes, intercept]
+    return WindowFit(slopes, intercept, mean, covariances)
 
 
-def solve_symmetric(
-    matrix: dict[tuple[int, int], NDArray[Any]], right: list[NDArray[Any]]
-) -> list[NDArray[Any]]:
+def _solve_symmetric(matrix: dict[tuple[int, int], Plane], right: list[Plane]) -> list[Plane]:
     """Solve a symmetric positive 3x3 system at each pixel, by its LDL' decomposition.
 
     Unlike Cramer's rule it stays exact where the three channels are one, as in a grey picture.
@@ -140,7 +156,7 @@ def solve_symmetric(
     return [x0, x1, x2]
 
 
-def _mean(values: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
-    """The mean over the window around each pixel."""
+def window_mean(values: Plane, radius: int) -> Plane:
+    """The mean over the window around each pixel, of the same shape and type."""
     side = 2 * radius + 1
-    return cv2.boxFilter(values, -1, (side, side)).astype(np.float64, copy=False)
+    return cv2.boxFilter(values, -1, (side, side))

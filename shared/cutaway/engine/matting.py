@@ -151,6 +151,8 @@ def _fill(
 
 def _solve(level: _Level, alpha: NDArray[np.float32], tolerance: float, progress: Progress) -> None:
     """Write the unknown pixels of a level's alpha."""
+    if not level.unknown.any():  # few pixels may be lost in the mean of a thousand
+        return
     assembling = partial(_advance, progress, 0, _ASSEMBLING)
     band = laplacian.assemble(level.picture, level.subject, level.background, assembling)
     solving = partial(_advance, progress, _ASSEMBLING, _SOLVING)

@@ -42,7 +42,7 @@ class WarmNetworks:
         self._at_most = at_most
         self._idle = idle
         self._free = free
-        self._lock = threading.Lock()
+        self._loading, self._lock = threading.Lock(), threading.Lock()
         self._kept: OrderedDict[str, NetworkEngine] = OrderedDict()
         self._at_work = 0
         self._timer: threading.Timer | None = None
@@ -61,14 +61,9 @@ class WarmNetworks:
         Raises:
             NotEnoughMemory: `needs` is more than is free, though all others were let go.
         """
-        with self._lock:
-            if name not in self._kept:
-                self._make_room(name, needs)
-                self._kept[name] = load()
-            self._kept.move_to_end(name)
-            engine = self._kept[name]
-            self._stop_timer()
-            self._at_work += 1
+        engine = self._taken(name)
+        if engine is None:
+            engine = self._loaded(name, load, needs)
         try:
             yield engine
         finally:
@@ -76,11 +71,14 @@ class WarmNetworks:
             del engine
             with self._lock:
                 self._at_work -= 1
-                if not self._at_work:
+                if self._kept and not self._at_work:
                     self._start_timer()
 
     def check(self, name: str, needs: int) -> None:
-        """Raise `NotEnoughMemory` if that network could not be loaded now."""
+        """Raise `NotEnoughMemory` if that network could not be loaded now.
+
+        What those that are kept would make room for is not known before.
+        """
         with self._lock:
             if not self._kept:
                 self._make_room(name, needs)
@@ -90,6 +88,31 @@ class WarmNetworks:
         with self._lock:
             self._stop_timer()
             self._kept.clear()
+
+    def _taken(self, name: str) -> NetworkEngine | None:
+        """The engine of that name, counted as at work, if it is kept."""
+        with self._lock:
+            if name not in self._kept:
+                return None
+            self._kept.move_to_end(name)
+            self._stop_timer()
+            self._at_work += 1
+            return self._kept[name]
+
+    def _loaded(self, name: str, load: Callable[[], NetworkEngine], needs: int) -> NetworkEngine:
+        """The same after it was loaded, by this thread or by one before."""
+        with self._loading:
+            engine = self._taken(name)
+            if engine is not None:
+                return engine
+            with self._lock:
+                self._make_room(name, needs)
+            engine = load()  # large ones take long: who uses another one need not wait
+            with self._lock:
+                self._kept[name] = engine
+                self._stop_timer()
+                self._at_work += 1
+            return engine
 
     def _make_room(self, name: str, needs: int) -> None:
         """Let go those whose use is longest ago, as many as it takes."""

@@ -6,12 +6,14 @@ from cutaway.images.encode import encode
 from cutaway.images.header import sniff
 from cutaway.images.pixels import Metadata, Pixels, to_depth
 from cutaway.images.profiles import in_profile, srgb_pixels
+from cutaway.images.shallow import Shallow
 from cutaway.images.stripes import Rows, stripes
 
 __all__ = [
     "Metadata",
     "Pixels",
     "Rows",
+    "Shallow",
     "decode",
     "encode",
     "from_array",

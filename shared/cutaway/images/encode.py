@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from cutaway.errors import OutputError
-from cutaway.images.pixels import to_depth
 from cutaway.images.png import write_png
 from cutaway.images.profiles import fits
+from cutaway.images.shallow import Shallow
 from cutaway.images.stripes import stripes
 from cutaway.images.webp import encode_webp
 from cutaway.options import ImageFormat
@@ -54,8 +54,9 @@ def encode(
         quality: 20..99, for WEBP and JPG.
         metadata: Embedded as far as the format has a place for it: an ICC profile only where it
             fits the channels, EXIF and XMP in JPG only up to 64 KiB each, resolution not in WEBP.
-        keep_hidden: Whether black under full transparency is to stay black in WEBP too, which
-            else puts there what packs best.
+        keep_hidden: Whether colour under full transparency stays as it is in WEBP too. Otherwise
+            black there gives way to what packs best, and all colour goes where 8 bits are too few
+            for an alpha of 16.
 
     Raises:
         OutputError: the picture is too long a side for the format, or has alpha and it has none.
@@ -64,10 +65,11 @@ def encode(
         write_png(picture, file, metadata)
         return
     _check_side(picture, format)
+    shallow = Shallow(picture, keep_hidden)
     if format is ImageFormat.JPG:
-        file.write(_encode_jpg(picture, quality, metadata))
+        file.write(_encode_jpg(shallow, quality, metadata))
     else:
-        file.write(encode_webp(picture, quality, metadata, keep_hidden=keep_hidden))
+        file.write(encode_webp(shallow, quality, metadata, keep_hidden=keep_hidden))
 
 
 def _check_side(picture: Rows, form: ImageFormat) -> None:
@@ -108,11 +110,11 @@ def _short_enough(block: bytes | None) -> bytes | None:
 
 
 def _image(picture: Rows, mode: str) -> Image.Image:
-    """The whole picture, L or RGBX, as a Pillow image that shares the memory it is gathered in."""
+    """The whole picture, 8-bit L or RGBX, as a Pillow image in the memory it is gathered in."""
     height, width, channels = picture.height, picture.width, len(mode)
     whole: NDArray[np.uint8] = np.empty((height, width, channels), np.uint8)
     for top, bottom in stripes(height, width * channels):
-        rows = to_depth(picture.rows(top, bottom), 8)
+        rows = picture.rows(top, bottom)
         if picture.channels == channels:
             whole[top:bottom] = rows
         else:  # RGB, to which OpenCV adds a channel in a tenth of numpy's time

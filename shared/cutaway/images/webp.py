@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from cutaway.errors import OutputError
-from cutaway.images.pixels import to_depth
 from cutaway.images.profiles import fits, srgb_greys
 from cutaway.images.stripes import stripes
 from cutaway.images.webp_alpha import packed_alpha
@@ -42,7 +41,7 @@ def encode_webp(
     3 bytes a pixel, and as much for libwebp; with an alpha one more.
 
     Args:
-        picture: What to encode.
+        picture: What to encode, of 8 bits.
         quality: 20..99, of the colour.
         metadata: Embedded, but for the resolution.
         keep_hidden: Whether the colour under full transparency means something. Otherwise black is
@@ -86,7 +85,7 @@ def _gathered(
     grey = channels in {1, 2}
     greys = srgb_greys(profile) if profile and grey else None
     for top, bottom in stripes(height, width * 4):
-        rows = to_depth(picture.rows(top, bottom), 8)
+        rows = picture.rows(top, bottom)
         place = colour[top:bottom, :width]
         if grey:
             place[...] = rows[..., :1] if greys is None else greys[rows[..., :1]]

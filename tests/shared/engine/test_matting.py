@@ -110,6 +110,18 @@ def test_narrow_pictures_are_solved_between_dark_and_light(size: tuple[int, int]
     assert alpha[alpha.size // 3] < 0.5 < alpha[-(alpha.size // 3)]
 
 
+@pytest.mark.parametrize("known", [0, 255])
+def test_a_band_too_small_to_be_seen_at_the_size_that_is_solved_is_as_what_is_around(
+    known: int,
+) -> None:
+    rgb = np.full((3000, 3000, 3), 90, np.uint8)
+    trimap = np.full((3000, 3000), known, np.uint8)
+    trimap[:10] = 255 - known
+    trimap[900, 900] = 128
+    alpha = estimate_alpha(rgb, trimap, Progress(), 0.01)
+    assert alpha[900, 900] == pytest.approx(known / 255, abs=1e-3)
+
+
 def test_unknown_is_whatever_is_neither_black_nor_white() -> None:
     made = dark_on(sky(96), "fur")
     trimap = made.trimap(2)

@@ -96,6 +96,15 @@ def test_all_are_let_go_when_the_client_closes_and_come_back_when_asked_for(
     assert loader.held == {"a"}
 
 
+def test_nothing_waits_where_nothing_is_kept(loader: Loader) -> None:
+    before = set(threading.enumerate())
+    warm = WarmNetworks()
+    with warm.lent("a", partial(loader.load, "a"), 0):
+        warm.close()
+    assert loader.held == set()
+    assert set(threading.enumerate()) <= before
+
+
 def test_all_are_let_go_once_nothing_has_used_them_for_a_while(loader: Loader) -> None:
     loader.use(WarmNetworks(idle=0.01), "a")
     assert loader.let_go.wait(timeout=30)
@@ -167,3 +176,29 @@ def test_a_network_sees_one_picture_at_a_time_and_waiting_for_it_can_be_cancelle
     assert not second.runs.is_set()
     first.cancel()
     working.join()
+
+
+def test_who_uses_one_network_does_not_wait_while_another_is_loaded(loader: Loader) -> None:
+    warm = WarmNetworks(free=lambda: None)
+    loader.use(warm, "small")
+    loading, go_on = threading.Event(), threading.Event()
+
+    def load_slowly() -> NetworkEngine:
+        loading.set()
+        assert go_on.wait(30)
+        return loader.load("large")
+
+    def use_the_large_one() -> None:
+        with warm.lent("large", load_slowly, 0):
+            pass
+
+    user = threading.Thread(target=use_the_large_one)
+    user.start()
+    assert loading.wait(30)
+    loader.use(warm, "small")
+    warm.check("small", 0)
+    go_on.set()
+    user.join(30)
+    loader.use(warm, "large")
+    assert loader.loaded == ["small", "large"]
+    warm.close()

@@ -18,9 +18,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def encoded(values: NDArray[Any]) -> bytes:
+def encoded(values: NDArray[Any], *, keep_hidden: bool = False) -> bytes:
     file = io.BytesIO()
-    encode(Held(values), file, format=ImageFormat.WEBP, quality=95, metadata=Metadata())
+    encode(
+        Held(values),
+        file,
+        format=ImageFormat.WEBP,
+        quality=95,
+        metadata=Metadata(),
+        keep_hidden=keep_hidden,
+    )
     return file.getvalue()
 
 
@@ -104,3 +111,17 @@ def test_hidden_colours_that_are_not_black_stay() -> None:
         hidden = np.asarray(image)[:, :22, :3]
 
     assert np.abs(hidden.astype(int) - 60).max() <= 6
+
+
+@pytest.mark.parametrize("keep_hidden", [False, True])
+def test_what_is_too_faint_for_eight_bits_leaves_its_colour_only_if_that_is_kept(
+    *, keep_hidden: bool
+) -> None:
+    values = under(np.zeros((64, 64), np.uint8), 200).astype(np.uint16) * 257
+    values[..., 3] = 100
+
+    with Image.open(io.BytesIO(encoded(values, keep_hidden=keep_hidden))) as image:
+        shown = np.asarray(image)
+
+    assert not shown[..., 3].any()
+    assert abs(shown[..., :3].mean() - (200 if keep_hidden else 0)) < 2
