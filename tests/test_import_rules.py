@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ PACKAGES = ("shared/cutaway", "mcp_server/cutaway_mcp", "gimp_plugin/cutaway_gim
 
 FRONT_ENDS = "Front ends stand above the core and never see each other"
 ROOMS = "A room of the core knows only the rooms below it"
+SERVICE = "A room of the service knows only the rooms below it"
 TOOLKITS = "The core knows no front end's toolkit"
 TERMINAL = "Only the command line knows click and rich"
 PURE = "What is pure stays pure: options and errors read no clock, file or network"
@@ -34,6 +36,14 @@ VIOLATIONS = [
     pytest.param(ROOMS, "cutaway/files.py", "import cutaway.progress", id="a-room-beside"),
     pytest.param(ROOMS, "cutaway/planted.py", "import json", id="a-room-without-a-place"),
     pytest.param(TOOLKITS, "cutaway/client/planted.py", "import mcp", id="a-toolkit"),
+    pytest.param(TOOLKITS, "cutaway/client/planted.py", "import uvicorn", id="a-server"),
+    pytest.param(ROOMS, "cutaway/client/planted.py", "import cutaway.service", id="the-service"),
+    pytest.param(
+        SERVICE,
+        "cutaway/service/records.py",
+        "import cutaway.service.desk",
+        id="a-room-above-in-the-service",
+    ),
     pytest.param(TERMINAL, "cutaway/engine/planted.py", "import rich", id="the-terminal"),
     pytest.param(PURE, "cutaway/options.py", "import time", id="a-clock"),
     pytest.param(RULES, "cutaway/runware/tasks.py", "import time", id="the-wires-clock"),
@@ -56,9 +66,10 @@ def broken_contracts(house: Path) -> set[str]:
         encoding="utf-8",
         check=False,
     )
-    told = [line.strip() for line in done.stdout.splitlines()]
-    kept = {line.removesuffix(" KEPT") for line in told if line.endswith(" KEPT")}
-    broken = {line.removesuffix(" BROKEN") for line in told if line.endswith(" BROKEN")}
+    told = re.findall(r"^(.+) (KEPT|BROKEN)\b", done.stdout, re.MULTILINE)
+    kept, broken = (
+        {name.strip() for name, verdict in told if verdict == one} for one in ("KEPT", "BROKEN")
+    )
     assert kept | broken == contracts(), done.stdout + done.stderr
     assert (done.returncode != 0) == bool(broken)
     return broken

@@ -44,6 +44,7 @@ class LocalBackend:
     Args:
         settings: Where models are kept, the model that `auto` stands for, runtime, threads.
         weights: A file to use for the named model instead of the installed one; it is trusted.
+        warm: Keeps the networks that were used last; two of them for ten minutes if None.
 
     Raises:
         ModelNotInstalled: there is no such file.
@@ -51,7 +52,12 @@ class LocalBackend:
 
     name = "local"
 
-    def __init__(self, settings: Settings, weights: Path | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        weights: Path | None = None,
+        warm: WarmNetworks | None = None,
+    ) -> None:
         if weights is not None and not weights.is_file():
             raise ModelNotInstalled(
                 f"the weights {weights} can't be used", "there is no such file", "Check the path"
@@ -59,7 +65,7 @@ class LocalBackend:
         self._settings = settings
         self._weights = weights
         self._store = ModelStore(settings.models_dir)
-        self._warm = WarmNetworks()
+        self._warm = warm or WarmNetworks()
 
     def find_subject(
         self,

@@ -17,7 +17,7 @@ __all__ = ["FAILED", "INTERRUPTED", "WRONG_USE", "cutaway", "tell_interrupted"]
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
-_BUILT_IN = ("remove", "models", "login", "logout", "doctor", "completion")
+_BUILT_IN = ("remove", "models", "serve", "login", "logout", "doctor", "completion")
 _ADDED = "cutaway.commands"
 
 

@@ -1,6 +1,7 @@
 """What each kind of wire parameter may hold, checked before anything is sent or done.
 
-JSON's types are kept apart: a truth value is no number, and neither is a text.
+JSON's types are kept apart: a truth value is no number, and neither is a text. Each check brings
+the JSON Schema of what it lets through, for who has to tell it before it is tried.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, Generic, NamedTuple, TypeGuard, TypeVar
 
 from cutaway.errors import OptionError
 
@@ -31,22 +33,43 @@ __all__ = [
     "whole",
 ]
 
-Check = Callable[[str, object], Any]
-"""Takes the name to tell and a value; returns the value as it is kept, or raises `OptionError`."""
+Kept = TypeVar("Kept")
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_ADDRESS = re.compile(r"https?://[^\s/?#]\S*", re.IGNORECASE)
+_UUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_ADDRESS = r"[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#]\S*"
 _SHOWN = 40
 """How much of a text that can't be used is told."""
 
 _LARGEST_SHOWN = 10**15
 
 
+@dataclass(frozen=True, slots=True)
+class Check(Generic[Kept]):
+    """Takes the name to tell and a value; returns it as it is kept, or raises `OptionError`.
+
+    Attributes:
+        schema: What it lets through, as JSON Schema; null, which is no value, aside.
+        read: The check itself.
+    """
+
+    schema: Mapping[str, Any]
+    read: Callable[[str, object], Kept]
+
+    def __call__(self, name: str, value: object) -> Kept:
+        """The value as it is kept."""
+        return self.read(name, value)
+
+
+def _takes(**schema: Any) -> Callable[[Callable[[str, object], Kept]], Check[Kept]]:  # noqa: ANN401  (JSON's values)
+    """Make a function a check that tells what it lets through."""
+    return lambda read: Check(schema, read)
+
+
 class Parameter(NamedTuple):
     """A parameter of the wire: its name there, and what it may hold."""
 
     wire: str
-    check: Check
+    check: Check[Any]
 
 
 def checked(
@@ -90,6 +113,7 @@ def refused(name: str, wanted: str, value: object) -> OptionError:
     )
 
 
+@_takes(type="boolean")
 def switch(name: str, value: object) -> bool:
     """Check a truth value."""
     if not isinstance(value, bool):
@@ -97,10 +121,12 @@ def switch(name: str, value: object) -> bool:
     return value
 
 
-def whole(low: int, high: int | None = None) -> Check:
+def whole(low: int, high: int | None = None) -> Check[int]:
     """Make the check for a whole number from `low` to `high`."""
     wanted = f"a whole number, {low} or more" if high is None else f"a whole number {low}..{high}"
+    bounds = {"minimum": low} if high is None else {"minimum": low, "maximum": high}
 
+    @_takes(type="integer", **bounds)
     def check(name: str, value: object) -> int:
         if not _is_whole(value, low, high):
             raise refused(name, wanted, value)
@@ -109,9 +135,10 @@ def whole(low: int, high: int | None = None) -> Check:
     return check
 
 
-def choice(*allowed: str) -> Check:
+def choice(*allowed: str) -> Check[str]:
     """Make the check for one of some words."""
 
+    @_takes(type="string", enum=list(allowed))
     def check(name: str, value: object) -> str:
         if not isinstance(value, str) or value not in allowed:
             raise refused(name, _listed(allowed), value)
@@ -120,10 +147,11 @@ def choice(*allowed: str) -> Check:
     return check
 
 
-def choices(*allowed: str) -> Check:
+def choices(*allowed: str) -> Check[str | tuple[str, ...]]:
     """Make the check for one of some words, or for several of them: these are kept as a tuple."""
     one = choice(*allowed)
 
+    @_takes(anyOf=[one.schema, {"type": "array", "items": one.schema, "minItems": 1}])
     def check(name: str, value: object) -> str | tuple[str, ...]:
         if isinstance(value, (list, tuple)) and value:
             return tuple(one(name, part) for part in value)
@@ -132,6 +160,7 @@ def choices(*allowed: str) -> Check:
     return check
 
 
+@_takes(type="string", pattern=r"\S")
 def text(name: str, value: object) -> str:
     """Check a text that isn't empty; it is never shown, since it may be a whole picture."""
     if not isinstance(value, str):
@@ -145,24 +174,35 @@ def text(name: str, value: object) -> str:
     return value
 
 
+@_takes(type="string", format="uuid", pattern=f"^{_UUID}$")
 def uuid(name: str, value: object) -> str:
     """Check a UUID of any version, in any letter case."""
-    if not isinstance(value, str) or not _UUID.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_UUID, value):
         raise refused(name, "a UUID (8-4-4-4-12 hexadecimal digits)", value)
     return value
 
 
+@_takes(type="string", format="uri", pattern=f"^{_ADDRESS}$")
 def address(name: str, value: object) -> str:
     """Check an http or https URL; it is never shown, since it may carry a token."""
     if not isinstance(value, str):
         raise refused(name, "a URL", value)
-    if not _ADDRESS.fullmatch(value) or not _can_be_sent(value):
+    if not re.fullmatch(_ADDRESS, value) or not _can_be_sent(value):
         raise OptionError(
             f"{name} can't be used", "it must be an http or https URL", "Change it and try again"
         )
     return value
 
 
+@_takes(
+    type="array",
+    prefixItems=[
+        *[{"type": "integer", "minimum": 0, "maximum": 255}] * 3,
+        {"type": "number", "minimum": 0, "maximum": 1},
+    ],
+    minItems=4,
+    maxItems=4,
+)
 def colour(name: str, value: object) -> tuple[int, int, int, float]:
     """Check red, green and blue 0..255 and alpha 0..1, kept as a tuple of the same numbers."""
     match value:
@@ -177,6 +217,7 @@ def colour(name: str, value: object) -> tuple[int, int, int, float]:
     raise refused(name, "red, green and blue 0..255 and an alpha 0..1", value)
 
 
+@_takes(type="object")
 def named_values(name: str, value: object) -> Mapping[str, Any]:
     """Check that a value is an object, whatever its values."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
@@ -184,6 +225,7 @@ def named_values(name: str, value: object) -> Mapping[str, Any]:
     return value
 
 
+@_takes(type="object")
 def json_object(name: str, value: object) -> Mapping[str, Any]:
     """Check an object, all of which JSON must be able to hold."""
     values = named_values(name, value)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cutaway.catalogue.remote import RemoteModel
 
 __all__ = [
+    "PARAMETERS",
     "DeliveryMethod",
     "Dialect",
     "MaskSettings",
@@ -122,7 +123,7 @@ class RemovalTask:
     def __post_init__(self) -> None:
         uuid("task_uuid", self.task_uuid)
         text("image", self.image)
-        for name, value in checked(_PARAMETERS, self.named).items():
+        for name, value in checked(PARAMETERS, self.named).items():
             object.__setattr__(self, name, value)
         _check_lifetime("ttl", "output_type", self.named)
         _check_extra(self.extra)
@@ -134,7 +135,7 @@ class RemovalTask:
     @property
     def named(self) -> dict[str, Any]:
         """What is set, by its Python name; without the task's UUID, picture, settings and extra."""
-        values = {name: getattr(self, name) for name in _PARAMETERS}
+        values = {name: getattr(self, name) for name in PARAMETERS}
         return {name: value for name, value in values.items() if value is not None}
 
     @property
@@ -179,7 +180,7 @@ def encode(task: RemovalTask, dialect: Dialect) -> dict[str, Any]:
         _check_legacy(task)
         message |= {"inputImage": task.image, **native}
     nested = {name: rest for name, rest in (("inputs", inputs), ("settings", settings)) if rest}
-    return {**message, **nested, **encoded(_PARAMETERS, task.named), **extra}
+    return {**message, **nested, **encoded(PARAMETERS, task.named), **extra}
 
 
 def decode(message: Mapping[str, Any]) -> tuple[RemovalTask, Dialect]:
@@ -198,7 +199,7 @@ def decode(message: Mapping[str, Any]) -> tuple[RemovalTask, Dialect]:
     settings = checked(
         MASK_SETTINGS, _by_name(MASK_SETTINGS, _settings_of(message, nested)), wire=True
     )
-    values = checked(_PARAMETERS, _by_name(_PARAMETERS, _read_format(message)), wire=True)
+    values = checked(PARAMETERS, _by_name(PARAMETERS, _read_format(message)), wire=True)
     _check_lifetime("ttl", "outputType", values)
     task = RemovalTask(
         task_uuid=uuid("taskUUID", message.get("taskUUID")),
@@ -303,7 +304,7 @@ def ping() -> dict[str, Any]:
     return {"taskType": "ping", "ping": True}
 
 
-_PARAMETERS = {
+PARAMETERS = {
     "model": Parameter("model", text),
     "output_type": Parameter("outputType", choices("URL", "base64Data", "dataURI")),
     "output_format": Parameter("outputFormat", choice("JPG", "PNG", "WEBP")),
@@ -315,10 +316,12 @@ _PARAMETERS = {
     "include_cost": Parameter("includeCost", switch),
     "provider_settings": Parameter("providerSettings", json_object),
 }
+"""Each parameter's name on the wire and what it may hold, by its Python name."""
+
 _SETTING_NAMES = frozenset(one.wire for one in MASK_SETTINGS.values())
 _KNOWN = frozenset(
     {"taskType", "taskUUID", "inputs", "inputImage", "settings"}
-    | {one.wire for one in _PARAMETERS.values()}
+    | {one.wire for one in PARAMETERS.values()}
     | _SETTING_NAMES
 )
 _INSIDE = {"inputs": frozenset({"image"}), "settings": _SETTING_NAMES}

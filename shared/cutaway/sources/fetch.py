@@ -14,21 +14,19 @@ from cutaway.errors import ConnectionFailed, SourceError, TimedOut
 from cutaway.progress import Progress
 from cutaway.sources.bounded import excerpt, gather
 from cutaway.sources.guard import PUBLIC_ONLY, Guard
+from cutaway.sources.pinned import PinnedTransport, origin, parsed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cutaway.settings import Limits
-    from cutaway.sources.guard import Address
 
 __all__ = ["fetch"]
 
 _MOST_REDIRECTS = 5
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _HEADERS = {"User-Agent": f"cutaway/{__version__}", "Accept-Encoding": "identity"}
-_PORTS = {"http": 80, "https": 443}
 _PIECE = 1 << 16
-_SHOWN = 60
 _NO_URL = "it redirects to what is no http(s) URL"
 
 
@@ -54,8 +52,8 @@ def fetch(
     """
     progress = progress or Progress()
     progress.advance(0.0)
-    target = _parsed(url)
-    what = _shown(target)
+    target = parsed(url)
+    what = shown(target)
     line = _Line()
     with (
         progress.cancellation.interrupting(line.break_off),
@@ -65,34 +63,6 @@ def fetch(
     ):
         _check(response, what)
         return gather(_pieces(response, what), what, limits, progress, _announced(response))
-
-
-class _PinnedTransport(httpx.BaseTransport):
-    """Connects to the addresses the guard checked, whatever a name says the next time.
-
-    An address takes the name's place in the URL, while the `Host` header, SNI and the certificate's
-    check keep the name. No connection is kept for another request: they are told apart by address,
-    and two names may share one.
-    """
-
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
-        self._inner = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request` to the first of its host's addresses that takes the connection."""
-        url = request.url
-        host = url.raw_host.decode("ascii")
-        *others, last = self._guard.addresses(_origin(url), host, _port(url))
-        patience = request.extensions["timeout"]["connect"] / (len(others) + 1)
-        for address in others:
-            with suppress(httpx.ConnectError, httpx.ConnectTimeout):
-                return self._inner.handle_request(_pinned(request, address, host, patience))
-        return self._inner.handle_request(_pinned(request, last, host, patience))
-
-    def close(self) -> None:
-        """Close what is open."""
-        self._inner.close()
 
 
 class _Line:
@@ -118,20 +88,9 @@ class _Line:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
-def _pinned(request: httpx.Request, address: Address, host: str, patience: float) -> httpx.Request:
-    timeout = {**request.extensions["timeout"], "connect": patience}
-    return httpx.Request(
-        request.method,
-        request.url.copy_with(host=str(address)),
-        headers=request.headers,
-        stream=request.stream,
-        extensions={**request.extensions, "sni_hostname": host, "timeout": timeout},
-    )
-
-
 def _client(limits: Limits, guard: Guard) -> httpx.Client:
     try:
-        transport = None if limits.allow_private_network else _PinnedTransport(guard)
+        transport = None if limits.allow_private_network else PinnedTransport(guard)
         return httpx.Client(transport=transport, headers=_HEADERS, timeout=_TIMEOUT)
     except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
         raise ConnectionFailed(
@@ -155,10 +114,10 @@ def _answer(client: httpx.Client, url: httpx.URL, line: _Line) -> httpx.Response
             return response
         response.close()
         onward = _onward(url, response.headers["location"])
-        auth = auth if _origin(onward) == _origin(url) else None
+        auth = auth if origin(onward) == origin(url) else None
         url = onward
     raise SourceError(
-        f"{_shown(url)} was not fetched",
+        f"{shown(url)} was not fetched",
         f"it is reached by more than {_MOST_REDIRECTS} redirects",
         "Give the picture's own URL",
     )
@@ -166,24 +125,12 @@ def _answer(client: httpx.Client, url: httpx.URL, line: _Line) -> httpx.Response
 
 def _onward(url: httpx.URL, location: str) -> httpx.URL:
     try:
-        onward = _parsed(str(url.join(location)))
+        onward = parsed(str(url.join(location)))
     except (httpx.InvalidURL, ValueError, SourceError) as error:
         raise _bad_redirect(url, _NO_URL) from error
     if url.scheme == "https" and onward.scheme == "http":
         raise _bad_redirect(url, "it redirects from https to http, which anyone could read")
     return onward
-
-
-def _parsed(text: str) -> httpx.URL:
-    try:
-        url = httpx.URL(text.strip())
-        # The system's resolver encodes a name so, and fails on one that is no name, such as `a..b`.
-        name = url.raw_host.decode("ascii").encode("idna")
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise _bad_url() from error
-    if url.scheme not in _PORTS or not name or not 0 < _port(url) < 1 << 16:
-        raise _bad_url()
-    return url
 
 
 def _check(response: httpx.Response, what: str) -> None:
@@ -264,30 +211,8 @@ def _translated(what: str, progress: Progress, limits: Limits) -> Iterator[None]
         ) from error
 
 
-def _origin(url: httpx.URL) -> str:
-    return f"{url.scheme}://{url.netloc.decode('ascii')}"
-
-
-def _port(url: httpx.URL) -> int:
-    return _PORTS[url.scheme] if url.port is None else url.port
-
-
-def _shown(url: httpx.URL) -> str:
-    path = url.raw_path.partition(b"?")[0].decode("ascii")
-    text = _origin(url) + path
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-
-
-def _bad_url() -> SourceError:
-    return SourceError(
-        "the URL can't be used",
-        "it is not a whole http(s) URL",
-        "Check its host, port and spelling",
-    )
-
-
 def _bad_redirect(url: httpx.URL, why: str) -> SourceError:
-    return SourceError(f"{_shown(url)} was not fetched", why, "Give the picture's own URL")
+    return SourceError(f"{shown(url)} was not fetched", why, "Give the picture's own URL")
 
 
 def _badly_packed(what: str, why: str) -> SourceError:

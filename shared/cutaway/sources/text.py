@@ -101,8 +101,9 @@ def base64_bytes(text: str, limits: Limits, what: str = "a base64 text") -> byte
         SourceError: it is malformed.
         TooLarge: it holds more than `limits.max_bytes`; told from its length, before decoding.
     """
-    padding = sum(text.count(chr(byte)) for byte in (*_WHITESPACE, ord("=")))
-    check_size((len(text) - padding) * 3 // 4, what, limits)
+    if len(text) * 3 // 4 > limits.max_bytes:  # counting takes as long as decoding
+        padding = sum(text.count(chr(byte)) for byte in (*_WHITESPACE, ord("=")))
+        check_size((len(text) - padding) * 3 // 4, what, limits)
     try:
         return _decoded(text)
     except ValueError as error:
@@ -111,7 +112,10 @@ def base64_bytes(text: str, limits: Limits, what: str = "a base64 text") -> byte
 
 def _decoded(text: str) -> bytes:
     """Decode strictly; raise `ValueError` (`binascii.Error` and `UnicodeEncodeError` are such)."""
-    digits = text.encode("ascii").translate(_URLSAFE, delete=_WHITESPACE)
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:  # of the other alphabet, perhaps, or with white space or without padding
+        digits = text.encode("ascii").translate(_URLSAFE, delete=_WHITESPACE)
     return binascii.a2b_base64(digits + b"=" * (-len(digits) % 4), strict_mode=True)
 
 

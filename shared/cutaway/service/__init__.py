@@ -1,0 +1,1 @@
+"""The Runware API served from this machine: `cutaway serve`."""
