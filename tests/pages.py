@@ -17,6 +17,7 @@ PAGES = (
     "docs/runware.md",
     "docs/agents.md",
     "docs/gimp.md",
+    "docs/service.md",
 )
 """Those that tell how to use Cutaway."""
 

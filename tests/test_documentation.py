@@ -24,6 +24,7 @@ from cutaway.catalogue import models, remote_models, size_text
 from cutaway.cli import commands
 from cutaway.cli.remove import command as remove
 from cutaway.cli.sections import SectionedCommand
+from cutaway.cli.serve import command as serve
 from cutaway.engine.runtimes.choice import NAMES
 from cutaway.options import RemovalOptions
 from cutaway.settings import Settings
@@ -37,15 +38,17 @@ from tests.mcp_server.offers import offered
 from tests.mcp_server.test_budgets import CATALOGUE, PICTURE, RESULT, TOOLS
 from tests.pages import PAGES, Block, anchors, blocks, links, section, table
 from tests.pictures import as_file, overlap, portrait
+from tests.shared.service.running import served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from cutaway.catalogue import RemoteModel
     from tests.fakes.keyring_store import KeyringStore
 
 SCRIPTS = Path(sys.executable).parent
 CI = ROOT / ".ci" / "run"
+OWN_ADDRESS = "127.0.0.1:8585"
 
 ALL_BLOCKS = [block for page in PAGES for block in blocks(page)]
 PYTHON = [block for block in ALL_BLOCKS if block.language == "python" and block.run]
@@ -64,6 +67,7 @@ NOT_RUN = [
     ("README.md", "python3 -m venv .venv && .venv/bin/pip install"),  # .ci/run runs these two
     ("README.md", "python3 -m venv .venv && .venv/bin/pip install"),
     ("README.md", "cutaway models pull u2netp"),
+    ("README.md", "cutaway serve\n"),
     ("README.md", "claude mcp add"),
     ("README.md", "uvx --from cutaway"),
     ("README.md", ".venv/bin/python -m tests.benchmarks.performance"),
@@ -86,6 +90,12 @@ NOT_RUN = [
     ("docs/gimp.md", "(python-fu-cutaway-remove-background"),  # and GIMP 2.10 can't be had
     ("docs/gimp.md", "new = pdb.python_fu_cutaway_remove_background("),
     ("docs/gimp.md", "flatpak override --user"),
+    ("docs/service.md", "cutaway serve\n"),
+    ("docs/service.md", "import asyncio\n\nfrom runware import IImageBackgroundRemoval"),
+    ("docs/service.md", "import asyncio\n\nfrom runware import Runware, file_to_data_uri"),
+    ("docs/service.md", "import { readFile }"),
+    ("docs/service.md", "cutaway serve --host 0.0.0.0 --generate-key"),
+    ("docs/service.md", "[Unit]"),
 ]
 """What installs or takes out, asks the network, runs in GIMP, or serves until it is stopped: the
 page, and how it begins."""
@@ -101,6 +111,13 @@ def service(keyring_store: KeyringStore, monkeypatch: pytest.MonkeyPatch) -> Ite
         monkeypatch.setenv("RUNWARE_API_KEY", service.key)
         keyring_store.put("runware", service.key)
         yield service.http_url
+
+
+@pytest.fixture(scope="module")
+def own_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The host and port of a real `cutaway serve`, without a model."""
+    with served(tmp_path_factory.mktemp("service"), "--allow-fallback") as service:
+        yield service.page.removeprefix("http://").rstrip("/")
 
 
 @pytest.fixture
@@ -128,6 +145,13 @@ def with_stand_in(example: str, url: str) -> str:
     return example.replace("Runware()", f"Runware(url={url!r})")
 
 
+def with_own_service(example: str, request: pytest.FixtureRequest) -> str:
+    """An example that asks a real `cutaway serve` wherever it asks one at its usual port."""
+    if OWN_ADDRESS not in example:
+        return example
+    return example.replace(OWN_ADDRESS, request.getfixturevalue("own_service"))
+
+
 def in_shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a script in bash as a reader would, but without a terminal."""
     return subprocess.run(
@@ -148,9 +172,12 @@ def quick_start() -> list[str]:
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)
-def test_a_python_example_runs_as_it_stands(block: Block, folder: Path, service: str) -> None:
+def test_a_python_example_runs_as_it_stands(
+    block: Block, folder: Path, service: str, request: pytest.FixtureRequest
+) -> None:
+    example = with_own_service(with_stand_in(block.body, service), request)
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", with_stand_in(block.body, service)],
+        [sys.executable, "-W", "error", "-c", example],
         cwd=folder,
         env=environment(),
         capture_output=True,
@@ -170,8 +197,10 @@ def _gimp_profile(isolated_home: Path) -> None:
 
 @pytest.mark.usefixtures("_gimp_profile")
 @pytest.mark.parametrize("block", BASH, ids=str)
-def test_a_shell_example_runs_as_it_stands(block: Block, folder: Path, service: str) -> None:
-    done = in_shell(with_stand_in(block.body, service), folder)
+def test_a_shell_example_runs_as_it_stands(
+    block: Block, folder: Path, service: str, request: pytest.FixtureRequest
+) -> None:
+    done = in_shell(with_own_service(with_stand_in(block.body, service), request), folder)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -182,7 +211,7 @@ def test_only_what_needs_a_network_or_installs_is_not_run() -> None:
         assert block.page == page
         assert block.body.startswith(beginning)
     assert {block.language for block in ALL_BLOCKS} == {
-        *("python", "bash", "json", "toml", "scheme"),
+        *("python", "bash", "json", "toml", "scheme", "javascript", "ini"),
     }
 
 
@@ -270,13 +299,24 @@ def test_the_options_of_remove_are_those_of_its_help() -> None:
     assert isinstance(remove, SectionedCommand)
     sections = remove.options_by_section(click.Context(remove))
     for heading, options in sections.items():
-        rows = table("docs/command-line.md", f"### {heading}")
-        shown = [
-            [f"`{flags.replace('|', '/').replace('INTEGER RANGE', 'N')}`", " ".join(told.split())]
-            for flags, told in options
-        ]
-        assert rows == [row for row in shown if not row[0].endswith("--help`")]
+        assert table("docs/command-line.md", f"### {heading}") == as_rows(options)
     assert list(sections) == list(remove.sections.values())
+
+
+def test_the_options_of_serve_are_those_of_its_help() -> None:
+    context = click.Context(serve)
+    records = [one.get_help_record(context) for one in serve.get_params(context)]
+    options = [record for record in records if record is not None]
+    assert table("docs/service.md", "## The options of `cutaway serve`") == as_rows(options)
+
+
+def as_rows(options: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """Options as a table has them: the flags, and what they do."""
+    rows = [
+        [f"`{flags.replace('|', '/').replace('INTEGER RANGE', 'N')}`", " ".join(told.split())]
+        for flags, told in options
+    ]
+    return [row for row in rows if not row[0].endswith("--help`")]
 
 
 def test_the_exit_codes_are_those_of_the_commands() -> None:
@@ -451,6 +491,6 @@ def test_the_plug_ins_doctor_says_what_the_page_tells() -> None:
         assert message.strip("`") in said
 
 
-@pytest.mark.parametrize("name", ["sample.jpg", "cutout.jpg"])
+@pytest.mark.parametrize("name", ["sample.jpg", "cutout.jpg", "service.png"])
 def test_a_picture_of_the_pages_is_light_enough_to_load(name: str) -> None:
     assert 10_000 < (ROOT / "docs" / name).stat().st_size < 250_000
