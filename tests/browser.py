@@ -1,18 +1,8 @@
-"""Chromium without a window, and its driver, for the tests of the service's web page.
-
-They are this machine's own, whatever brought them. On a Debian, as root, this does:
-
-    python -m tests.browser
-
-Tests bring nothing: without the two they are skipped.
-"""
+"""A Chromium without a window that a test drives, where there is one (`tests.chromium`)."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,21 +12,17 @@ from selenium.webdriver import ActionChains, Chrome, ChromeOptions, ChromeServic
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.chromium import installed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from selenium.webdriver.remote.webelement import WebElement
 
-__all__ = ["CANNOT", "Browser", "browser"]
+__all__ = ["Browser", "browser"]
 
-CANNOT = 77
-"""The exit code that says: not on this machine. It is no failure."""
-
-_PACKAGES = ("chromium", "chromium-driver", "fonts-dejavu-core")
-_PROGRAMS = (("chromium", "chromium-browser", "google-chrome"), ("chromedriver",))
 _PATIENCE = 30.0
-_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +71,11 @@ class Browser:
 @contextmanager
 def browser(folder: Path) -> Iterator[Browser]:
     """A browser with its profile and downloads in `folder`; the test is skipped without one."""
-    programs = _programs()
+    programs = installed()
     if programs is None:
         pytest.skip(
             "no Chromium with its driver here; on a Debian, as root, this brings them: "
-            "python -m tests.browser"
+            "python -m tests.chromium"
         )
     program, driver = programs
     downloads = folder / "downloads"
@@ -113,39 +99,3 @@ def _flags(folder: Path) -> Iterator[str]:
     yield f"--user-data-dir={folder / 'profile'}"
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         yield "--no-sandbox"  # as root it would not start with one; it shows our own page only
-
-
-def _programs() -> tuple[str, str] | None:
-    """Chromium and its driver, if both are here."""
-    program, driver = (next(filter(None, map(shutil.which, names)), None) for names in _PROGRAMS)
-    return (program, driver) if program and driver else None
-
-
-def main() -> int:
-    """Bring both, where apt can; the exit code."""
-    if _programs() is None:
-        root = hasattr(os, "geteuid") and os.geteuid() == 0
-        if not root or not shutil.which("apt-get"):
-            sys.stdout.write("The tests in a browser will be skipped: to bring one takes apt\n")
-            return CANNOT
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        install = ["apt-get", "install", "--yes", "--no-install-recommends", *_PACKAGES]
-        for command in (["apt-get", "update"], install):
-            done = subprocess.run(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                timeout=_SECONDS,
-                check=False,
-            )
-            if done.returncode:
-                sys.stdout.write(f"The tests in a browser will be skipped: {done.stderr[-500:]}\n")
-                return CANNOT
-    sys.stdout.write(f"{' '.join(_programs() or ())}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

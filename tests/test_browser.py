@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import CANNOT, browser, main
+from tests.browser import browser
+from tests.chromium import CANNOT, main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +18,7 @@ def _bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_without_a_browser_its_tests_are_skipped_with_the_way_to_bring_one(tmp_path: Path) -> None:
-    with pytest.raises(pytest.skip.Exception, match=r"python -m tests\.browser"):
+    with pytest.raises(pytest.skip.Exception, match=r"python -m tests\.chromium"):
         browser(tmp_path).__enter__()
 
 

@@ -20,12 +20,10 @@ from cutaway.errors import (
     UnsupportedFormat,
 )
 from cutaway.runware.tasks import Dialect
-from cutaway.service.configuration import Configuration
 from cutaway.service.deliveries import Pace
 from cutaway.service.reading import Delete, Upload
 from cutaway.service.refusals import Refusal
 from tests.fakes.picture_server import PictureServer, body, status
-from tests.shared.service.receiver import Receiver
 from tests.shared.service.rooms import (
     BASE,
     PICTURE,
@@ -44,9 +42,8 @@ from tests.shared.service.rooms import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
+    from cutaway.service.configuration import Configuration
+    from tests.shared.service.receiver import Receiver
 
 pytestmark = pytest.mark.anyio
 CUTOUT = RESULT + PICTURE
@@ -55,25 +52,6 @@ CUTOUT = RESULT + PICTURE
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-def configuration(tmp_path: Path) -> Configuration:
-    return Configuration(folder=tmp_path / "service", workers=1)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        yield server
-
-
-@pytest.fixture
-def shut() -> StandIn:
-    """Removals that wait until their gate is opened."""
-    remover = StandIn()
-    remover.gate.clear()
-    return remover
 
 
 # What callers get

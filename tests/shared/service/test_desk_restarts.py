@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutaway.service.configuration import Configuration
 from cutaway.service.refusals import Refusal
 from tests.fakes.picture_server import PictureServer, body, stalling
-from tests.shared.service.receiver import Receiver
 from tests.shared.service.rooms import (
     PICTURE,
     RESULT,
@@ -28,11 +26,10 @@ from tests.shared.service.rooms import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from cutaway.runware.tasks import RemovalTask
+    from cutaway.service.configuration import Configuration
     from cutaway.service.reading import Removal
+    from tests.shared.service.receiver import Receiver
 
 pytestmark = pytest.mark.anyio
 CUTOUT = RESULT + PICTURE
@@ -41,25 +38,6 @@ CUTOUT = RESULT + PICTURE
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-def configuration(tmp_path: Path) -> Configuration:
-    return Configuration(folder=tmp_path / "service", workers=1)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        yield server
-
-
-@pytest.fixture
-def shut() -> StandIn:
-    """Removals that wait until their gate is opened."""
-    remover = StandIn()
-    remover.gate.clear()
-    return remover
 
 
 # One UUID, one task
