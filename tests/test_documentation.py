@@ -95,6 +95,7 @@ NOT_RUN = [
     ("docs/service.md", "import asyncio\n\nfrom runware import Runware, file_to_data_uri"),
     ("docs/service.md", "import { readFile }"),
     ("docs/service.md", "cutaway serve --host 0.0.0.0 --generate-key"),
+    ("docs/service.md", ".venv/bin/python -m tests.benchmarks.service"),
     ("docs/service.md", "[Unit]"),
 ]
 """What installs or takes out, asks the network, runs in GIMP, or serves until it is stopped: the
