@@ -92,12 +92,7 @@ class WarmNetworks:
     def _taken(self, name: str) -> NetworkEngine | None:
         """The engine of that name, counted as at work, if it is kept."""
         with self._lock:
-            if name not in self._kept:
-                return None
-            self._kept.move_to_end(name)
-            self._stop_timer()
-            self._at_work += 1
-            return self._kept[name]
+            return self._counted(name) if name in self._kept else None
 
     def _loaded(self, name: str, load: Callable[[], NetworkEngine], needs: int) -> NetworkEngine:
         """The same after it was loaded, by this thread or by one before."""
@@ -110,9 +105,14 @@ class WarmNetworks:
             engine = load()  # large ones take long: who uses another one need not wait
             with self._lock:
                 self._kept[name] = engine
-                self._stop_timer()
-                self._at_work += 1
-            return engine
+                return self._counted(name)
+
+    def _counted(self, name: str) -> NetworkEngine:
+        """A kept engine, from now on at work and the last that was used; under the lock."""
+        self._kept.move_to_end(name)
+        self._stop_timer()
+        self._at_work += 1
+        return self._kept[name]
 
     def _make_room(self, name: str, needs: int) -> None:
         """Let go those whose use is longest ago, as many as it takes."""

@@ -12,7 +12,7 @@ from cutaway.service import outcomes, refusals
 from cutaway.service.media import suffix_of
 from cutaway.service.records import TaskRecord
 from cutaway.service.refusals import Fault, Refusal
-from cutaway.sources import SourceKind, kind_of
+from cutaway.sources.text import SourceKind, kind_of_sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +93,7 @@ class Intake:
 
     def _input(self, removal: Removal, *, durable: bool) -> tuple[str, str | None]:
         """What to write down as a task's picture: a URL, or a stored picture's UUID, told twice."""
-        image, kind = removal.task.image, kind_of(removal.task.image)
+        image, kind = removal.task.image, kind_of_sent(removal.task.image)
         if kind is SourceKind.URL:
             return image.strip(), None
         if kind is SourceKind.UUID:

@@ -107,18 +107,6 @@ class MediaStore:
         self._remove([earlier] if earlier else [])
         return media
 
-    def read(self, uuid: str) -> bytes:
-        """Give a picture's bytes, to one who names it by its UUID; an upload lives on by that.
-
-        Raises:
-            Refusal: `mediaNotFound`, there is none, or no longer.
-        """
-        media = self.find(uuid)
-        try:
-            return (self._folder / media.name).read_bytes()
-        except OSError as error:
-            raise refusals.no_such_media(uuid) from error
-
     def find(self, uuid: str, parameter: str | None = None) -> Media:
         """Tell about a picture; an upload lives on by that.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from cutaway.errors import LicenceNotAccepted, ModelNotInstalled, SourceError, U
 from cutaway.options import ImageFormat, Output, RemovalOptions
 from cutaway.progress import Progress
 from cutaway.runware.mask_settings import MaskSettings
-from cutaway.sources.text import base64_bytes, data_uri_bytes
+from cutaway.sources.text import SourceKind, base64_bytes, data_uri_bytes, kind_of_sent
 
 if TYPE_CHECKING:
     from cutaway.progress import Cancellation
@@ -37,8 +36,6 @@ _MIME = {
     ImageFormat.WEBP: "image/webp",
     ImageFormat.JPG: "image/jpeg",
 }
-_URL = re.compile(r"\s*https?://", re.IGNORECASE)
-_DATA_URI = re.compile(r"\s*data:", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +113,12 @@ class Remover:
             TransportError: the URL can't be reached.
             Cancelled: the service is being stopped, or nobody waits any more.
         """
-        if _URL.match(image):
+        kind = kind_of_sent(image)
+        if kind is SourceKind.URL:
             from cutaway.sources.fetch import fetch  # httpx takes long to import
 
             return fetch(image, self._limits, Progress(cancellation=cancellation))
-        if _DATA_URI.match(image):
+        if kind is SourceKind.DATA_URI:
             return data_uri_bytes(image, self._limits)
         try:
             return base64_bytes(image, self._limits)

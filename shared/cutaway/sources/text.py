@@ -15,7 +15,7 @@ from cutaway.sources.bounded import check_size
 if TYPE_CHECKING:
     from cutaway.settings import Limits
 
-__all__ = ["SourceKind", "base64_bytes", "data_uri_bytes", "kind_of"]
+__all__ = ["SourceKind", "base64_bytes", "data_uri_bytes", "kind_of", "kind_of_sent"]
 
 _DATA_URI = re.compile(r"data:", re.IGNORECASE)
 _URL = re.compile(r"https?://", re.IGNORECASE)
@@ -61,15 +61,25 @@ def kind_of(text: str) -> SourceKind:
     chance. Base64 counts only if it begins as a picture file does; white space in it and the
     URL-safe alphabet are fine.
     """
+    kind = kind_of_sent(text)
+    if kind is not SourceKind.BASE64:
+        return kind
+    if os.path.exists(text):  # noqa: PTH110  (Path.exists() raises for a text as long as base64)
+        return SourceKind.PATH
+    return SourceKind.BASE64 if _PICTURE.match(_decoded_head(text.strip())) else SourceKind.PATH
+
+
+def kind_of_sent(text: str) -> SourceKind:
+    """Tell what a text is that came from elsewhere, where no path of this machine means anything.
+
+    A `data:` URI, an `http://` or `https://` URL or a UUID, as for `kind_of`; all else is to be
+    read as base64.
+    """
     trimmed = text.strip()
     for pattern, kind in ((_DATA_URI, SourceKind.DATA_URI), (_URL, SourceKind.URL)):
         if pattern.match(trimmed):
             return kind
-    if _UUID.fullmatch(trimmed):
-        return SourceKind.UUID
-    if os.path.exists(text):  # noqa: PTH110  (Path.exists() raises for a text as long as base64)
-        return SourceKind.PATH
-    return SourceKind.BASE64 if _PICTURE.match(_decoded_head(trimmed)) else SourceKind.PATH
+    return SourceKind.UUID if _UUID.fullmatch(trimmed) else SourceKind.BASE64
 
 
 def data_uri_bytes(text: str, limits: Limits) -> bytes:

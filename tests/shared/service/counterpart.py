@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tests.fakes.runware_faults import PATIENCE, Hold
 from tests.fakes.runware_transports import Download, Received
 from tests.shared.service.hosted import KEY, Hosted, hosted
-from tests.shared.service.rooms import StandIn
+from tests.shared.service.rooms import StandIn, had
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -210,7 +210,7 @@ class _Pictures:
         return bool(self._media.find(uuid))
 
     def __getitem__(self, uuid: str) -> bytes:
-        return self._media.read(uuid)
+        return had(self._media, uuid)
 
     def __setitem__(self, uuid: str, picture: bytes) -> None:
         assert self[uuid] == picture, "it is there already"

@@ -50,6 +50,7 @@ __all__ = [
     "code_of",
     "done",
     "file_of",
+    "had",
     "opened",
     "removal",
     "submit",
@@ -213,6 +214,11 @@ def file_of(rooms: Rooms, item: dict[str, Any], field: str = "imageURL") -> byte
     assert item[field].startswith(f"{BASE}/media/")
     path = rooms.media.path(item[field].rpartition("/")[2])
     return None if path is None else path.read_bytes()
+
+
+def had(media: MediaStore, uuid: str) -> bytes:
+    """The bytes of a picture, as a task gets them that names it by its UUID."""
+    return media.needed(media.find(uuid).uuid)
 
 
 def code_of(caught: pytest.ExceptionInfo[Refusal]) -> str:

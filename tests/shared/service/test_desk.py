@@ -35,6 +35,7 @@ from tests.shared.service.rooms import (
     code_of,
     done,
     file_of,
+    had,
     opened,
     removal,
     submit,
@@ -68,7 +69,7 @@ async def test_a_caller_who_waits_gets_the_results_url(
         assert file_of(rooms, item) == CUTOUT
         assert item["taskUUID"] == task.task.task_uuid
         assert item["imageUUID"] == image_uuid
-        assert rooms.media.read(item["inputImageUUID"]) == PICTURE
+        assert had(rooms.media, item["inputImageUUID"]) == PICTURE
         assert "status" not in item
 
 
@@ -146,11 +147,11 @@ async def test_an_input_is_fetched_from_its_url_once_and_stored(configuration: C
         server.answers["/cat.png"] = body(PICTURE)
         async with opened(configuration) as rooms:
             item = await done(rooms, removal(image=server.url("/cat.png")))
-            assert rooms.media.read(item["inputImageUUID"]) == PICTURE
+            assert had(rooms.media, item["inputImageUUID"]) == PICTURE
             task = removal(image=server.url("/cat.png"), delivery_method="async")
             await submit(rooms, task)
             polled = await rooms.until_done(task.task.task_uuid)
-            assert rooms.media.read(str(polled["inputImageUUID"])) == PICTURE
+            assert had(rooms.media, str(polled["inputImageUUID"])) == PICTURE
         assert len(server.requests) == 2
 
 

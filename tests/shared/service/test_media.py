@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from cutaway.service.configuration import Configuration
 from cutaway.service.media import Media, MediaStore, suffix_of
 from cutaway.service.records import Records, TaskRecord
 from cutaway.service.refusals import Refusal
-from tests.shared.service.rooms import PICTURE, Clock
+from tests.shared.service.rooms import PICTURE, Clock, had
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,7 @@ def test_a_stored_picture_is_had_by_its_uuid_in_any_case_and_by_its_name(
     store: MediaStore, tmp_path: Path, *, durable: bool
 ):
     media = put(store, durable=durable)
-    assert store.read(media.uuid) == store.read(media.uuid.upper()) == PICTURE
+    assert had(store, media.uuid) == had(store, media.uuid.upper()) == PICTURE
     path = store.path(media.name)
     assert path == tmp_path / "media" / media.name
     assert path.read_bytes() == PICTURE
@@ -109,7 +110,7 @@ def test_a_picture_is_gone_for_callers_at_its_end_and_from_the_disk_at_the_next_
     clock.go(0.1)
     assert store.path(media.name) is None
     with pytest.raises(Refusal) as caught:
-        store.read(media.uuid)
+        had(store, media.uuid)
     assert caught.value.fault.code == "mediaNotFound"
     assert files(tmp_path) == [media.name]
     assert store.sweep() == 1
@@ -131,17 +132,17 @@ def test_an_upload_lives_on_for_thirty_days_after_each_use(store: MediaStore, cl
     media = put(store, kind="upload", ttl=30 * DAY)
     for _ in range(3):
         clock.go(29 * DAY)
-        assert store.read(media.uuid) == PICTURE
+        assert had(store, media.uuid) == PICTURE
     clock.go(30 * DAY)
     with pytest.raises(Refusal):
-        store.read(media.uuid)
+        had(store, media.uuid)
 
 
 def test_a_deleted_picture_and_its_file_are_gone_at_once(store: MediaStore, tmp_path: Path):
     media = put(store)
     store.delete(media.uuid.upper())
     assert files(tmp_path) == []
-    for again in (store.delete, store.read, store.needed):
+    for again in (store.delete, partial(had, store), store.needed):
         with pytest.raises(Refusal):
             again(media.uuid)
 
@@ -189,7 +190,7 @@ def test_a_picture_that_never_fits_costs_no_other_its_place(store: MediaStore):
     media = put(store)
     with pytest.raises(Refusal):
         put(store, bytes(1001))
-    assert store.read(media.uuid) == PICTURE
+    assert had(store, media.uuid) == PICTURE
 
 
 def test_room_is_counted_by_a_later_run_and_given_back(
@@ -206,7 +207,7 @@ def test_room_is_counted_by_a_later_run_and_given_back(
 def test_a_result_that_is_made_again_replaces_the_first(store: MediaStore, tmp_path: Path):
     first = put(store, b"first", uuid="image")
     second = put(store, b"second", uuid="image")
-    assert store.read("image") == b"second"
+    assert had(store, "image") == b"second"
     assert store.path(first.name) is None
     assert files(tmp_path) == [second.name]
 
@@ -224,7 +225,7 @@ def test_a_recorded_picture_whose_file_is_lost_is_one_that_is_not_there(
 ):
     media = put(store)
     (tmp_path / "media" / media.name).unlink()
-    for read in (store.read, store.needed):
+    for read in (partial(had, store), store.needed):
         with pytest.raises(Refusal):
             read(media.uuid)
 
